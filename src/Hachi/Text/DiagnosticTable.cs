@@ -1,0 +1,42 @@
+namespace Hachi.Text;
+
+/// <summary>One row of <see cref="DiagnosticTable"/>.</summary>
+/// <param name="Id">Stable id: two letters of the area (<c>HF</c> capture filters, <c>HA</c> assembly, <c>HC</c> captures, <c>HV</c> virtual machine), four digits.</param>
+/// <param name="Severity">Default severity.</param>
+/// <param name="Format">Composite format of the message.</param>
+/// <param name="Help">One line for <c>hachi explain error ID</c>: what it means and what to do.</param>
+public sealed record DiagnosticInfo(string Id, Severity Severity, string Format, string Help)
+{
+    /// <summary>Makes the diagnostic with its message filled in.</summary>
+    public Diagnostic At(TextSpan span, string? hint, params ReadOnlySpan<object?> args) =>
+        new(Id, Severity, args.Length == 0 ? Format : string.Format(null, Format, args), span, hint);
+
+    /// <summary>Makes the diagnostic without a hint.</summary>
+    public Diagnostic At(TextSpan span, params ReadOnlySpan<object?> args) => At(span, null, args);
+}
+
+/// <summary>Every diagnostic there is, in one table: messages, <c>hachi explain error</c>, the docs and the tests derive from it.</summary>
+/// <remarks>Partial: each area adds its rows in a file beside this one (<c>DiagnosticTable.Filter.cs</c>, …) as static readonly fields.</remarks>
+public static partial class DiagnosticTable
+{
+    /// <summary>All rows, by id.</summary>
+    public static IReadOnlyList<DiagnosticInfo> All => s_rows;
+
+    private static readonly List<DiagnosticInfo> s_rows = [];
+
+    /// <summary>The row of an id, or null.</summary>
+    public static DiagnosticInfo? Find(string id)
+    {
+        foreach (DiagnosticInfo row in s_rows)
+            if (string.Equals(row.Id, id, StringComparison.OrdinalIgnoreCase))
+                return row;
+        return null;
+    }
+
+    private static DiagnosticInfo Add(string id, Severity severity, string format, string help)
+    {
+        var row = new DiagnosticInfo(id, severity, format, help);
+        s_rows.Add(row);
+        return row;
+    }
+}
