@@ -1,2 +1,2 @@
-global using Xunit;
 global using Hachi.Tests.Support;
+global using Xunit;

@@ -1,0 +1,23 @@
+using Hachi.Cli.Verbs;
+
+namespace Hachi.Cli;
+
+/// <summary>Every verb there is, in the order of the help.</summary>
+internal static class VerbList
+{
+    /// <summary>All verbs. Making one costs nothing; only <see cref="IVerb.Build"/> of the one that is typed is called.</summary>
+    public static IReadOnlyList<IVerb> All { get; } =
+    [
+        new CompletionVerb(),
+        new VersionVerb(),
+    ];
+
+    /// <summary>The verb of that name, or null.</summary>
+    public static IVerb? Find(string name)
+    {
+        foreach (IVerb verb in All)
+            if (verb.Name == name)
+                return verb;
+        return null;
+    }
+}
