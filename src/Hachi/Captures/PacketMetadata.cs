@@ -38,4 +38,10 @@ public struct PacketMetadata
 
     /// <summary>Its tag protocol identifier (<c>vlan_tpid</c>).</summary>
     public uint VlanTpid;
+
+    /// <summary>What <c>rand</c> reads: the caller draws it, so that the same input gives the same verdict.</summary>
+    public uint Random;
+
+    /// <summary>Where the network header starts, in bytes from the start of the packet (<c>SKF_NET_OFF</c> loads and <c>poff</c> count from it).</summary>
+    public uint NetworkOffset;
 }
