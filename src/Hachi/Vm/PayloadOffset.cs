@@ -41,12 +41,14 @@ internal ref struct PayloadOffset
     private byte _ipProtocol;
     private bool _fragment;
     private bool _firstFragment;
+    private int _headers;
 
     private PayloadOffset(ReadOnlySpan<byte> packet, in PacketMetadata metadata)
     {
         _packet = packet;
         _at = (int)Math.Min(metadata.NetworkOffset, int.MaxValue / 2);
         _protocol = metadata.Protocol;
+        _headers = metadata.VlanPresent != 0 ? 1 : 0; // the tag that was taken off counts
     }
 
     /// <summary>The offset from the start of the packet, or 0 when the headers are not understood.</summary>
@@ -59,13 +61,13 @@ internal ref struct PayloadOffset
     private bool Dissect()
     {
         Next next = NetworkHeader();
-        for (int headers = 0; ;)
+        while (true)
         {
             if (next == Next.Transport)
                 next = TransportHeader();
             if (next is Next.Done or Next.Bad)
                 return next == Next.Done;
-            if (++headers > HeadersMax)
+            if (++_headers > HeadersMax)
                 return true;
             next = next == Next.Network ? NetworkHeader() : TransportHeader();
         }
