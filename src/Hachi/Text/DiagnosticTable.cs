@@ -20,14 +20,17 @@ public sealed record DiagnosticInfo(string Id, Severity Severity, string Format,
 public static partial class DiagnosticTable
 {
     /// <summary>All rows, by id.</summary>
-    public static IReadOnlyList<DiagnosticInfo> All => s_rows;
+    public static IReadOnlyList<DiagnosticInfo> All => Rows;
 
-    private static readonly List<DiagnosticInfo> s_rows = [];
+    // Made by the first row, not by an initialiser: the areas' static fields run in the order in which the compiler sees their files.
+    private static List<DiagnosticInfo>? s_rows;
+
+    private static List<DiagnosticInfo> Rows => s_rows ??= [];
 
     /// <summary>The row of an id, or null.</summary>
     public static DiagnosticInfo? Find(string id)
     {
-        foreach (DiagnosticInfo row in s_rows)
+        foreach (DiagnosticInfo row in Rows)
             if (string.Equals(row.Id, id, StringComparison.OrdinalIgnoreCase))
                 return row;
         return null;
@@ -36,7 +39,10 @@ public static partial class DiagnosticTable
     private static DiagnosticInfo Add(string id, Severity severity, string format, string help)
     {
         var row = new DiagnosticInfo(id, severity, format, help);
-        s_rows.Add(row);
+        int place = Rows.Count;
+        while (place > 0 && string.CompareOrdinal(Rows[place - 1].Id, id) > 0)
+            place--;
+        Rows.Insert(place, row);
         return row;
     }
 }
