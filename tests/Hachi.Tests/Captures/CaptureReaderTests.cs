@@ -29,4 +29,15 @@ public sealed class CaptureReaderTests
         Assert.True(files >= 37);
         Assert.True(packets >= 304, $"{packets} packets");
     }
+
+    [Fact]
+    public void Bytes_of_no_capture_are_refused()
+    {
+        using CaptureReader? reader = CaptureReader.Open(new MemoryStream([1, 2, 3, 4, 5]), out Diagnostic? diagnostic);
+        Assert.Null(reader);
+        Assert.Equal("HC0002", diagnostic?.Id);
+        Assert.Contains("0x01020304", diagnostic!.Message, StringComparison.Ordinal);
+        Assert.Null(CaptureReader.Open(Stream.Null, out diagnostic));
+        Assert.Equal("HC0001", diagnostic?.Id);
+    }
 }
