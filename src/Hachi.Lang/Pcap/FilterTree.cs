@@ -155,8 +155,13 @@ public sealed class Test(TestOp op, TextSpan span)
     /// <summary>ProtoChain: constant part of the offset of the first header.</summary>
     public uint K3 { get; init; }
 
-    /// <summary>Words for people: the primitive or part of one that this test stands for ("the EtherType is IPv4"), or null.</summary>
-    public string? Note { get; init; }
+    /// <summary>What a comparison looks at, for <see cref="Note"/>.</summary>
+    public TestField Field { get; init; }
+
+    /// <summary>
+    /// Words for people: what a comparison asks ("the EtherType is IPv4 (0x0800)"), or null. Made when it is read, so that compiling does not pay for it.
+    /// </summary>
+    public string? Note => TestNotes.Describe(this);
 }
 
 /// <summary>One step of a With: an assignment to a variable, or a choice between two lists of steps.</summary>
