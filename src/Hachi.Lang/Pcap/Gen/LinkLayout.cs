@@ -58,7 +58,7 @@ internal sealed record Ss7Layout(uint Length, uint LengthHsl, uint Sio, uint Opc
 
 /// <summary>What the generator must know of one link-layer type (DLT): where things are, and which tests make sense.</summary>
 /// <param name="Type">Offset of the type field (of the LLC header, where the link layer always has one).</param>
-/// <param name="Payload">Offset of the payload; relative to the variable part where <paramref name="IsPayloadVariable"/>.</param>
+/// <param name="Payload">Offset of the payload; relative to the variable part where <see cref="IsPayloadVariable"/>.</param>
 /// <param name="Network">From the payload to the network layer, SNAP included.</param>
 /// <param name="NetworkNoSnap">From the payload to the network layer behind a bare LLC header.</param>
 internal sealed record LinkLayout(uint Type, uint Payload, uint Network, uint NetworkNoSnap)
