@@ -61,7 +61,7 @@ internal static class HelpPage
     private static string Names(Option option)
     {
         IEnumerable<string> names = option.Aliases.Append(option.Name).Distinct().OrderBy(name => name.Length).ThenBy(name => name, StringComparer.Ordinal);
-        string value = option.Arity.MaximumNumberOfValues == 0 ? "" : " " + (option.HelpName ?? option.Name.TrimStart('-').ToUpperInvariant());
+        string value = option.Arity.MaximumNumberOfValues == 0 || option.ValueType == typeof(bool) ? "" : " " + (option.HelpName ?? option.Name.TrimStart('-').ToUpperInvariant());
         return string.Join(", ", names) + value;
     }
 
