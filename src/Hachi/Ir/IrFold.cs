@@ -38,6 +38,9 @@ public static class IrFold
             offset += fixedPart;
             basis = IrFunction.Zero;
         }
+        IrValue v = f.Values[basis];
+        if (v.Op == IrOp.Add && f.IsConst(v.B, out uint added) && Mask(f, v.A) + (ulong)added + offset + size <= int.MaxValue)
+            (basis, offset) = (v.A, offset + added); // [(x + i) + k] => [x + (i + k)] where nothing can wrap
         return offset + size > int.MaxValue ? -1 : f.Intern(IrOp.LoadPacket, size, basis, 0, offset, origin);
     }
 
@@ -83,12 +86,17 @@ public static class IrFold
             IrOp.Const => v.K,
             IrOp.LoadPacket => v.Size == 1 ? 0xffu : v.Size == 2 ? 0xffffu : uint.MaxValue,
             IrOp.ProtoChain => 1,
+            IrOp.Or or IrOp.Xor => Mask(f, v.A, depth - 1) | Mask(f, v.B, depth - 1),
+            IrOp.Add => Fill((ulong)Mask(f, v.A, depth - 1) + Mask(f, v.B, depth - 1)),
             IrOp.And when f.IsConst(v.B, out uint k) => Mask(f, v.A, depth - 1) & k,
             IrOp.Lsh when f.IsConst(v.B, out uint k) && k < 32 => Mask(f, v.A, depth - 1) << (int)k,
             IrOp.Rsh when f.IsConst(v.B, out uint k) && k < 32 => Mask(f, v.A, depth - 1) >> (int)k,
             _ => uint.MaxValue,
         };
     }
+
+    private static uint Fill(ulong greatest) =>
+        greatest > int.MaxValue ? uint.MaxValue : greatest == 0 ? 0 : uint.MaxValue >> BitOperations.LeadingZeroCount((uint)greatest);
 
     private static int WithConstant(IrFunction f, IrOp op, int a, uint k, int origin)
     {

@@ -1,0 +1,281 @@
+namespace Hachi.Ir;
+
+/// <summary>
+/// What is known at the blocks of a function: for each block a short list of <see cref="Known"/>, met over the edges that reach it.
+/// One list, the current one, is built up while a pass looks at a block.
+/// </summary>
+internal sealed class Environments
+{
+    private const int EntriesMax = 48, ExclusionsLooked = 24;
+
+    private Known[] _pool = new Known[256];
+    private int _poolCount;
+    private (int Start, int Count)[] _blocks = new (int, int)[64];
+    private (uint K, int Next)[] _excluded = new (uint, int)[64];
+    private int _excludedCount;
+    private Known[] _current = new Known[EntriesMax];
+    private int _count;
+    private IrFunction _f = null!;
+
+    /// <summary>Excluded words: a word and the index of the next, 0 at the end.</summary>
+    public ReadOnlySpan<(uint K, int Next)> Excluded => _excluded;
+
+    /// <summary>Number of entries of the current list: a mark to come back to with <see cref="Load"/> or <see cref="Restore"/>.</summary>
+    public int Count => _count;
+
+    /// <summary>Starts over for a function: no block has been reached.</summary>
+    public void Reset(IrFunction f)
+    {
+        _f = f;
+        _poolCount = _count = 0;
+        _excludedCount = 1;
+        if (_blocks.Length < f.BlockCount)
+            _blocks = new (int, int)[f.BlockCount * 2];
+        Array.Fill(_blocks, (-1, 0), 0, f.BlockCount);
+    }
+
+    /// <summary>Whether an edge has delivered something to a block.</summary>
+    public bool IsReached(int block) => _blocks[block].Start >= 0;
+
+    /// <summary>Marks a block as reached with nothing known (the entry).</summary>
+    public void ReachEmpty(int block) => _blocks[block] = (_poolCount, 0);
+
+    /// <summary>Makes a block's list the current one.</summary>
+    public void Load(int block)
+    {
+        (int start, int count) = _blocks[block];
+        Array.Copy(_pool, start, _current, 0, count);
+        _count = count;
+    }
+
+    /// <summary>Copies the current list aside.</summary>
+    public void Save(ref Known[] buffer, out int count)
+    {
+        if (buffer.Length < _count)
+            buffer = new Known[EntriesMax];
+        Array.Copy(_current, buffer, _count);
+        count = _count;
+    }
+
+    /// <summary>Brings a list that was copied aside back.</summary>
+    public void Restore(Known[] buffer, int count)
+    {
+        Array.Copy(buffer, _current, count);
+        _count = count;
+    }
+
+    /// <summary>Delivers the current list to a block: the first delivery is copied, later ones are met with it.</summary>
+    public void Deliver(int block)
+    {
+        (int start, int count) = _blocks[block];
+        if (start < 0)
+        {
+            if (_poolCount + _count > _pool.Length)
+                Array.Resize(ref _pool, Math.Max(_pool.Length * 2, _poolCount + _count));
+            Array.Copy(_current, 0, _pool, _poolCount, _count);
+            _blocks[block] = (_poolCount, _count);
+            _poolCount += _count;
+            return;
+        }
+        int kept = 0;
+        for (int i = 0; i < count; i++)
+        {
+            ref Known mine = ref _pool[start + i];
+            int j = Find(mine.Key);
+            if (j >= 0 && Meet(ref mine, _current[j]))
+                _pool[start + kept++] = mine;
+        }
+        _blocks[block].Count = kept;
+    }
+
+    /// <summary>What is known of a value, also from what it is made of (a few levels deep).</summary>
+    public Known Look(int value, int depth = 3)
+    {
+        int at = Find(value);
+        Known known = at >= 0 ? _current[at] : Known.Nothing(value);
+        ref IrValue v = ref _f.Values[value];
+        if (v.Op == IrOp.Const)
+            return Known.Exactly(value, v.K);
+        if (v.Op == IrOp.LoadPacket && v.Size < 4)
+            known.Zeros |= v.Size == 1 ? ~0xffu : ~0xffffu;
+        else if (depth > 0 && v.Op is >= IrOp.Add and <= IrOp.Rsh && _f.Values[v.B].Op == IrOp.Const)
+            FromOperand(ref known, v.Op, Look(v.A, depth - 1), _f.Values[v.B].K);
+        else if (v.Op is IrOp.ProtoChain or IrOp.Compared)
+            known.Zeros |= ~1u;
+        known.Tighten();
+        return known;
+    }
+
+    /// <summary>1: the comparison certainly holds here, 0: it certainly does not, -1: open.</summary>
+    public int Decide(IrCompare compare, int a, int b)
+    {
+        if (!_f.IsConst(b, out uint k))
+        {
+            int named = Find(Named(compare, a, b));
+            if (named >= 0)
+                return (int)_current[named].Lo;
+            Known x = Look(a), y = Look(b);
+            return y.IsConst ? x.Decide(compare, y.Lo)
+                : compare == IrCompare.Eq && (x.Hi < y.Lo || y.Hi < x.Lo) ? 0
+                : compare == IrCompare.Gt ? (x.Lo > y.Hi ? 1 : x.Hi <= y.Lo ? 0 : -1)
+                : compare == IrCompare.Ge ? (x.Lo >= y.Hi ? 1 : x.Hi < y.Lo ? 0 : -1) : -1;
+        }
+        Known known = Look(a);
+        int answer = known.Decide(compare, k);
+        if (answer < 0 && compare == IrCompare.Eq && IsExcluded(known.Excluded, k))
+            return 0;
+        return answer;
+    }
+
+    /// <summary>Adds to the current list what the outcome of a comparison says.</summary>
+    public void Learn(IrCompare compare, int a, int b, bool outcome)
+    {
+        if (!_f.IsConst(b, out uint k))
+        {
+            Put(Known.Exactly(Named(compare, a, b), outcome ? 1u : 0u));
+            return;
+        }
+        Known known = Look(a);
+        known.Learn(compare, k, outcome);
+        if (compare == IrCompare.Eq && !outcome && !known.IsConst && !IsExcluded(known.Excluded, k))
+        {
+            if (_excludedCount == _excluded.Length)
+                Array.Resize(ref _excluded, _excludedCount * 2);
+            _excluded[_excludedCount] = (k, known.Excluded);
+            known.Excluded = _excludedCount++;
+        }
+        Put(known);
+        ref IrValue v = ref _f.Values[a];
+        if (v.Op == IrOp.And && _f.IsConst(v.B, out uint mask)) // what is known of x & mask is known of x
+        {
+            Known inner = Look(v.A);
+            inner.Ones |= known.Ones & mask;
+            inner.Zeros |= known.Zeros & mask;
+            inner.Tighten();
+            Put(inner);
+        }
+    }
+
+    /// <summary>Bytes certainly present from a base on.</summary>
+    public uint Established(int basis)
+    {
+        int at = Find(~basis);
+        return at >= 0 ? _current[at].Lo : 0;
+    }
+
+    /// <summary>Notes that bytes up to an offset from a base are present.</summary>
+    public void Establish(int basis, uint bytes)
+    {
+        int at = Find(~basis);
+        if (at < 0)
+            Put(new Known { Key = ~basis, Lo = bytes });
+        else
+            _current[at].Lo = Math.Max(_current[at].Lo, bytes);
+    }
+
+    private static void FromOperand(ref Known known, IrOp op, in Known a, uint k)
+    {
+        if (a.IsConst && !(k == 0 && op is IrOp.Div or IrOp.Mod))
+        {
+            uint result = IrFold.Evaluate(op, a.Lo, k);
+            (known.Lo, known.Hi, known.Zeros, known.Ones) = (result, result, ~result, result);
+            return;
+        }
+        switch (op)
+        {
+            case IrOp.And:
+                known.Zeros |= a.Zeros | ~k;
+                known.Ones |= a.Ones & k;
+                break;
+            case IrOp.Or:
+                known.Zeros |= a.Zeros & ~k;
+                known.Ones |= a.Ones | k;
+                break;
+            case IrOp.Lsh when k < 32:
+                known.Zeros |= (a.Zeros << (int)k) | ((1u << (int)k) - 1);
+                known.Ones |= a.Ones << (int)k;
+                break;
+            case IrOp.Rsh when k < 32:
+                known.Zeros |= (a.Zeros >> (int)k) | ~(uint.MaxValue >> (int)k);
+                known.Ones |= a.Ones >> (int)k;
+                known.Lo = Math.Max(known.Lo, a.Lo >> (int)k);
+                known.Hi = Math.Min(known.Hi, a.Hi >> (int)k);
+                break;
+            case IrOp.Add when a.Hi <= uint.MaxValue - k:
+                known.Lo = Math.Max(known.Lo, a.Lo + k);
+                known.Hi = Math.Min(known.Hi, a.Hi + k);
+                break;
+            case IrOp.Div when k > 0:
+                known.Hi = Math.Min(known.Hi, a.Hi / k);
+                break;
+            case IrOp.Mod when k > 0:
+                known.Hi = Math.Min(known.Hi, k - 1);
+                break;
+        }
+    }
+
+    private int Named(IrCompare compare, int a, int b) => _f.Intern(IrOp.Compared, (byte)compare, a, b, 0, -1);
+
+    private bool IsExcluded(int head, uint k)
+    {
+        for (int looked = 0; head != 0 && looked < ExclusionsLooked; head = _excluded[head].Next, looked++)
+            if (_excluded[head].K == k)
+                return true;
+        return false;
+    }
+
+    private int Find(int key)
+    {
+        for (int i = _count - 1; i >= 0; i--)
+            if (_current[i].Key == key)
+                return i;
+        return -1;
+    }
+
+    private void Put(in Known known)
+    {
+        int at = Find(known.Key);
+        if (at < 0)
+        {
+            if (_count == EntriesMax) // forget the oldest
+                Array.Copy(_current, 1, _current, 0, --_count);
+            at = _count++;
+        }
+        _current[at] = known;
+    }
+
+    private bool Meet(ref Known mine, in Known other)
+    {
+        if (mine.Key < 0)
+        {
+            mine.Lo = Math.Min(mine.Lo, other.Lo);
+            return mine.Lo > 0;
+        }
+        mine.Lo = Math.Min(mine.Lo, other.Lo);
+        mine.Hi = Math.Max(mine.Hi, other.Hi);
+        mine.Zeros &= other.Zeros;
+        mine.Ones &= other.Ones;
+        mine.Excluded = MeetExcluded(mine.Excluded, other);
+        return mine.Lo > 0 || mine.Hi < uint.MaxValue || mine.Zeros != 0 || mine.Ones != 0 || mine.Excluded != 0;
+    }
+
+    private int MeetExcluded(int head, in Known other)
+    {
+        if (head == other.Excluded)
+            return head;
+        int met = 0;
+        for (int looked = 0; head != 0 && looked < ExclusionsLooked; looked++)
+        {
+            (uint k, int next) = _excluded[head];
+            if (IsExcluded(other.Excluded, k) || other.Decide(IrCompare.Eq, k) == 0)
+            {
+                if (_excludedCount == _excluded.Length)
+                    Array.Resize(ref _excluded, _excludedCount * 2);
+                _excluded[_excludedCount] = (k, met);
+                met = _excludedCount++;
+            }
+            head = next;
+        }
+        return met;
+    }
+}

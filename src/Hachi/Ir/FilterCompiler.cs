@@ -1,0 +1,60 @@
+using Hachi.Isa;
+
+namespace Hachi.Ir;
+
+/// <summary>The passes over a filter, in order, and its way to classic BPF. Holds the working storage; not for use by two threads at once.</summary>
+public sealed class FilterCompiler
+{
+    private const int RoundsMax = 8;
+
+    private readonly Specialise _specialise = new();
+    private readonly MergeBlocks _merge = new();
+    private readonly SetTests _sets = new();
+    private readonly ClassicSelector _selector = new();
+
+    /// <summary>Makes a function smaller and faster without changing what it returns on any packet.</summary>
+    /// <param name="f">The function; rewritten in place.</param>
+    /// <param name="passes">Which passes run; all by default. For tests.</param>
+    public void Optimise(IrFunction f, FilterPasses passes = FilterPasses.All)
+    {
+        for (int round = 0; round < RoundsMax; round++)
+        {
+            bool changed = passes.HasFlag(FilterPasses.Specialise) && _specialise.Run(f);
+            changed |= passes.HasFlag(FilterPasses.Merge) && _merge.Run(f);
+            if (!changed)
+                break;
+        }
+        if (passes.HasFlag(FilterPasses.Sets) && _sets.Run(f) && passes.HasFlag(FilterPasses.Merge))
+            _merge.Run(f);
+    }
+
+    /// <summary>Whether a function returns 0 on every packet, as far as the passes have shown.</summary>
+    public static bool RejectsAll(IrFunction f) => f.Blocks[f.Entry] is { End: IrEnd.Return, A: IrFunction.Zero };
+
+    /// <summary>Emits classic BPF; null when the sixteen words of scratch memory do not suffice.</summary>
+    public ClassicProgram? EmitClassic(IrFunction f)
+    {
+        ClassicInsn[]? insns = _selector.Select(f);
+        return insns is null ? null : new ClassicProgram(insns);
+    }
+}
+
+/// <summary>The passes of <see cref="FilterCompiler.Optimise"/>.</summary>
+[Flags]
+public enum FilterPasses
+{
+    /// <summary>None: the function is emitted as it was lowered.</summary>
+    None = 0,
+
+    /// <summary>Facts on edges: jump threading, redundant tests and requirements.</summary>
+    Specialise = 1,
+
+    /// <summary>Equal blocks become one.</summary>
+    Merge = 2,
+
+    /// <summary>Runs of tests become interval sets and balanced searches.</summary>
+    Sets = 4,
+
+    /// <summary>All of them.</summary>
+    All = Specialise | Merge | Sets,
+}

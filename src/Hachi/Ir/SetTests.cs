@@ -1,0 +1,203 @@
+namespace Hachi.Ir;
+
+/// <summary>
+/// The pass that looks at runs of tests that all jump to one place when they hold (a or b or c …) and need nothing in between: their order is free,
+/// so tests of one value are brought together, become a set of intervals, and the set becomes few comparisons, balanced when it is large.
+/// </summary>
+internal sealed class SetTests
+{
+    private readonly BlockOrder _order = new();
+    private readonly List<Item> _items = [];
+    private readonly List<(uint Lo, uint Hi)> _parts = [];
+    private bool[] _used = new bool[64];
+
+    private struct Item
+    {
+        public int Block, Root, Group;
+        public bool IsSet; // the words of Root that lead to the common target form intervals: Lo..Hi, or all but these
+        public bool Outside;
+        public uint Lo, Hi;
+    }
+
+    /// <summary>Runs the pass; true when something changed.</summary>
+    public bool Run(IrFunction f)
+    {
+        _order.Compute(f);
+        if (_used.Length < f.BlockCount)
+            _used = new bool[f.BlockCount * 2];
+        Array.Clear(_used, 0, f.BlockCount);
+        bool changed = false;
+        foreach (int b in _order.Blocks)
+        {
+            if (_used[b] || f.Blocks[b].End != IrEnd.Branch)
+                continue;
+            int target = Collect(f, b, true);
+            if (target < 0)
+                target = Collect(f, b, false);
+            if (target < 0)
+                continue;
+            foreach (Item item in _items)
+                _used[item.Block] = true;
+            if (Group(f))
+            {
+                Rebuild(f, target);
+                changed = true;
+            }
+        }
+        return changed;
+    }
+
+    /// <summary>Collects the run that starts at a block and whose common target is its true (or false) successor; -1 when it is shorter than two.</summary>
+    private int Collect(IrFunction f, int b, bool byTrue)
+    {
+        _items.Clear();
+        ref IrBlock first = ref f.Blocks[b];
+        int target = byTrue ? first.True : first.False;
+        if ((byTrue ? first.TrueArgs : first.FalseArgs) >= 0 || f.Blocks[target].Phi >= 0)
+            return -1;
+        bool whenTrue = byTrue;
+        while (true)
+        {
+            _items.Add(Describe(f, b, whenTrue));
+            ref IrBlock block = ref f.Blocks[b];
+            int next = whenTrue ? block.False : block.True;
+            ref IrBlock n = ref f.Blocks[next];
+            if (n.End != IrEnd.Branch || _order.Preds[next] != 1 || n.Require >= 0 || n.Phi >= 0 || next == target || next >= _used.Length || _used[next]
+                || (n.True != target && n.False != target) || n.TrueArgs >= 0 || n.FalseArgs >= 0)
+                break;
+            whenTrue = n.True == target;
+            b = next;
+        }
+        return _items.Count >= 2 ? target : -1;
+    }
+
+    private static Item Describe(IrFunction f, int b, bool whenTrue)
+    {
+        ref IrBlock block = ref f.Blocks[b];
+        var item = new Item { Block = b, Root = block.A, Outside = !whenTrue, Hi = uint.MaxValue };
+        if (!f.IsConst(block.B, out uint k))
+            return item with { Root = -1 };
+        item.IsSet = true;
+        switch (block.Compare)
+        {
+            case IrCompare.Eq:
+                (item.Lo, item.Hi) = (k, k);
+                IrValue v = f.Values[block.A];
+                if (v.Op == IrOp.And && f.IsConst(v.B, out uint mask))
+                {
+                    uint free = ~mask & IrFold.Mask(f, v.A);
+                    if ((free & (free + 1)) == 0 && (k & free) == 0) // x & prefix == k => k <= x <= k | rest
+                        (item.Root, item.Hi) = (v.A, k | free);
+                }
+                break;
+            case IrCompare.Gt when k < uint.MaxValue:
+                item.Lo = k + 1;
+                break;
+            case IrCompare.Ge:
+                item.Lo = k;
+                break;
+            default:
+                item.IsSet = false;
+                break;
+        }
+        return item;
+    }
+
+    /// <summary>Gives each item its group; true when some group gains by being rebuilt.</summary>
+    private bool Group(IrFunction f)
+    {
+        bool gains = false;
+        int last = -1;
+        Span<Item> items = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_items);
+        // groups are few (values) where items are many (words): look back along the roots seen so far
+        Span<int> roots = stackalloc int[64];
+        Span<int> sizes = stackalloc int[64];
+        int count = 0;
+        for (int i = 0; i < items.Length; i++)
+        {
+            int g = items[i].Root < 0 ? count : roots[..count].IndexOf(items[i].Root);
+            if (g < 0 || g == count)
+            {
+                if (count == roots.Length)
+                    return false;
+                g = count++;
+                roots[g] = items[i].Root;
+                sizes[g] = 0;
+            }
+            items[i].Group = g;
+            if (++sizes[g] > 1 && items[i].IsSet)
+                gains |= g != last || sizes[g] > SetLowering.LinearMax || HasNeighbour(items, i) || f.Blocks[items[i].Block].A != items[i].Root;
+            last = g;
+        }
+        return gains;
+    }
+
+    private static bool HasNeighbour(Span<Item> items, int i)
+    {
+        for (int j = Math.Max(0, i - SetLowering.LinearMax); j < i; j++)
+            if (items[j].Group == items[i].Group && items[j].IsSet
+                && (items[j].Outside || items[i].Outside || (items[i].Lo <= (ulong)items[j].Hi + 1 && items[j].Lo <= (ulong)items[i].Hi + 1)))
+                return true;
+        return false;
+    }
+
+    private void Rebuild(IrFunction f, int target)
+    {
+        Span<Item> items = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_items);
+        int first = items[0].Block;
+        IrBlock end = f.Blocks[items[^1].Block];
+        int next = end.True == target ? end.False : end.True, groups = 0;
+        foreach (Item item in items)
+            groups = Math.Max(groups, item.Group + 1);
+        // from the last group backwards, so that each knows where it goes on; blocks are made behind, the first keeps its id
+        for (int g = groups - 1; g >= 0; g--)
+        {
+            _parts.Clear();
+            int single = -1, members = 0;
+            for (int i = 0; i < items.Length; i++)
+            {
+                if (items[i].Group != g)
+                    continue;
+                members++;
+                single = i;
+                if (items[i].IsSet)
+                    AddParts(items[i]);
+            }
+            for (int i = items.Length - 1; i >= 0; i--)
+                if (items[i].Group == g && (!items[i].IsSet || members == 1))
+                    next = CopyTest(f, items[i].Block, target, next);
+            if (members > 1 && _parts.Count > 0)
+                next = SetLowering.Lower(f, items[single].Root, IntervalSet.Of(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_parts)), target, next,
+                    f.Blocks[first].Origin);
+        }
+        IrBlock made = f.Blocks[next];
+        ref IrBlock old = ref f.Blocks[first];
+        if (made.Require < 0 && made.Phi < 0 && next != target && made.End == IrEnd.Branch)
+            (old.End, old.Compare, old.A, old.B, old.True, old.False, old.TrueArgs, old.FalseArgs, old.Origin)
+                = (made.End, made.Compare, made.A, made.B, made.True, made.False, made.TrueArgs, made.FalseArgs, made.Origin);
+        else
+            f.Goto(first, next);
+    }
+
+    private void AddParts(in Item item)
+    {
+        if (!item.Outside)
+        {
+            _parts.Add((item.Lo, item.Hi));
+            return;
+        }
+        if (item.Lo > 0)
+            _parts.Add((0, item.Lo - 1));
+        if (item.Hi < uint.MaxValue)
+            _parts.Add((item.Hi + 1, uint.MaxValue));
+    }
+
+    private static int CopyTest(IrFunction f, int source, int target, int next)
+    {
+        int copy = f.NewBlock();
+        IrBlock old = f.Blocks[source];
+        bool whenTrue = old.True == target;
+        f.Branch(copy, old.Compare, old.A, old.B, whenTrue ? target : next, whenTrue ? next : target, old.Origin);
+        return copy;
+    }
+}

@@ -1,0 +1,257 @@
+namespace Hachi.Ir;
+
+/// <summary>
+/// The pass that uses what is known on each edge: tests that are decided are skipped (jump threading), tests whose outcome makes no difference are dropped,
+/// requirements that hold already are dropped.
+/// </summary>
+/// <remarks>
+/// Blocks are visited once, in reverse post-order; each edge carries an environment of facts to where it really leads.
+/// Threading never skips a requirement that is not established, and never copies a block.
+/// </remarks>
+internal sealed class Specialise
+{
+    private readonly Environments _env = new();
+    private readonly BlockOrder _order = new();
+    private Known[] _saved = new Known[48];
+    private IrFunction _f = null!;
+    private bool _changed;
+
+    /// <summary>Runs the pass; true when something changed.</summary>
+    public bool Run(IrFunction f)
+    {
+        _f = f;
+        _changed = false;
+        _order.Compute(f);
+        _env.Reset(f);
+        _env.ReachEmpty(f.Entry);
+        foreach (int b in _order.Blocks)
+        {
+            if (!_env.IsReached(b))
+                continue;
+            _env.Load(b);
+            Visit(b);
+        }
+        return _changed;
+    }
+
+    private void Visit(int b)
+    {
+        if (_f.Blocks[b].End == IrEnd.Return)
+        {
+            if (_f.Blocks[b].A == IrFunction.Zero && _f.Blocks[b].Require >= 0) // what is rejected anyway need not be checked
+                _f.Blocks[b].Require = -1;
+            return;
+        }
+        if (_f.Blocks[b].Require >= 0)
+            PruneRequires(b);
+        if (_f.Blocks[b].End == IrEnd.Branch)
+        {
+            Canonical.Compare(_f, b);
+            ref IrBlock block = ref _f.Blocks[b];
+            int decided = block.True == block.False && block.TrueArgs == block.FalseArgs ? 1 : DecideHere(b);
+            if (decided >= 0)
+            {
+                _f.Goto(b, decided == 1 ? block.True : block.False, decided == 1 ? block.TrueArgs : block.FalseArgs);
+                _changed = true;
+            }
+        }
+        if (_f.Blocks[b].End == IrEnd.Goto)
+        {
+            ThreadGoto(b);
+            return;
+        }
+        if (_f.Blocks[b].End == IrEnd.Member)
+        {
+            _env.Deliver(_f.Blocks[b].True);
+            _env.Deliver(_f.Blocks[b].False);
+            return;
+        }
+        ThreadBranch(b);
+    }
+
+    private int DecideHere(int b)
+    {
+        ref IrBlock block = ref _f.Blocks[b];
+        return _env.Decide(block.Compare, block.A, block.B);
+    }
+
+    private void ThreadGoto(int b)
+    {
+        int target = _f.Blocks[b].True, args = _f.Blocks[b].TrueArgs;
+        if (Walk(ref target, ref args))
+        {
+            _f.Goto(b, target, args);
+            _changed = true;
+        }
+        if (_f.Blocks[target].End == IrEnd.Return && _f.Blocks[target].A == IrFunction.Zero)
+            _f.Blocks[b].Require = -1;
+        _env.Deliver(target);
+    }
+
+    private void ThreadBranch(int b)
+    {
+        IrBlock block = _f.Blocks[b];
+        _env.Save(ref _saved, out int saved);
+        int whenTrue = block.True, trueArgs = block.TrueArgs, whenFalse = block.False, falseArgs = block.FalseArgs;
+
+        _env.Learn(block.Compare, block.A, block.B, true);
+        bool moved = Walk(ref whenTrue, ref trueArgs);
+        bool trueAsFalse = LeadsTo(block.False, block.FalseArgs, whenTrue, trueArgs);
+        if (!trueAsFalse)
+            _env.Deliver(whenTrue);
+        _env.Restore(_saved, saved);
+
+        if (!trueAsFalse)
+        {
+            _env.Learn(block.Compare, block.A, block.B, false);
+            moved |= Walk(ref whenFalse, ref falseArgs);
+            if (!LeadsTo(block.True, block.TrueArgs, whenFalse, falseArgs))
+            {
+                if (moved)
+                {
+                    ref IrBlock changed = ref _f.Blocks[b];
+                    (changed.True, changed.TrueArgs, changed.False, changed.FalseArgs) = (whenTrue, trueArgs, whenFalse, falseArgs);
+                    _changed = true;
+                }
+                _env.Deliver(whenFalse);
+                return;
+            }
+            _env.Restore(_saved, saved);
+            // x => T (which decides the other way to where F leads anyhow): the test makes no difference
+            _f.Goto(b, block.True, block.TrueArgs);
+        }
+        else
+        {
+            _f.Goto(b, block.False, block.FalseArgs);
+        }
+        _changed = true;
+        ThreadGoto(b);
+    }
+
+    /// <summary>Whether going to a block with what is known now ends up at a given place.</summary>
+    private bool LeadsTo(int from, int fromArgs, int target, int targetArgs)
+    {
+        bool rejects = _f.Blocks[target].End == IrEnd.Return && _f.Blocks[target].A == IrFunction.Zero && _f.Blocks[target].Phi < 0;
+        Walk(ref from, ref fromArgs, rejects);
+        return from == target && fromArgs == targetArgs;
+    }
+
+    /// <summary>Follows an edge through blocks that do nothing and are decided.</summary>
+    private bool Walk(ref int target, ref int args, bool ignoreRequires = false)
+    {
+        bool moved = false;
+        while (true)
+        {
+            ref IrBlock block = ref _f.Blocks[target];
+            if (block.Phi >= 0 || (block.Require >= 0 && !ignoreRequires && !Holds(block.Require)))
+                return moved;
+            if (block.End == IrEnd.Goto)
+            {
+                (target, args) = (block.True, block.TrueArgs);
+            }
+            else if (block.End == IrEnd.Branch)
+            {
+                Canonical.Compare(_f, target);
+                int decided = DecideHere(target);
+                block = ref _f.Blocks[target];
+                if (block.True == block.False && block.TrueArgs == block.FalseArgs)
+                    decided = 1;
+                if (decided < 0)
+                    return moved;
+                (target, args) = decided == 1 ? (block.True, block.TrueArgs) : (block.False, block.FalseArgs);
+            }
+            else
+            {
+                return moved;
+            }
+            moved = true;
+        }
+    }
+
+    private bool Holds(int list)
+    {
+        for (; list >= 0; list = _f.Requires[list].Next)
+            if (!Holds(_f.Values[_f.Requires[list].Value]))
+                return false;
+        return true;
+    }
+
+    private bool Holds(in IrValue v)
+    {
+        switch (v.Op)
+        {
+            case IrOp.LoadPacket:
+                ulong bytes = v.Imm + v.Size;
+                if (bytes <= _env.Established(v.A))
+                    return true;
+                return v.A != IrFunction.Zero && bytes + _env.Look(v.A).Hi <= _env.Established(IrFunction.Zero);
+            case IrOp.Div or IrOp.Mod:
+                return _env.Look(v.B).Lo > 0 || _env.Decide(IrCompare.Eq, v.B, IrFunction.Zero) == 0;
+            default:
+                return false;
+        }
+    }
+
+    private void PruneRequires(int b)
+    {
+        // the largest load from each base first: it implies the others, wherever they stand in the list
+        for (int r = _f.Blocks[b].Require; r >= 0; r = _f.Requires[r].Next)
+        {
+            IrValue v = _f.Values[_f.Requires[r].Value];
+            if (v.Op == IrOp.LoadPacket && !Holds(v) && IsLargest(b, v))
+                continue;
+            if (v.Op == IrOp.LoadPacket || Holds(v))
+                Unlink(b, r);
+        }
+        for (int r = _f.Blocks[b].Require; r >= 0; r = _f.Requires[r].Next)
+            Note(_f.Values[_f.Requires[r].Value]);
+    }
+
+    private bool IsLargest(int b, in IrValue v)
+    {
+        for (int r = _f.Blocks[b].Require; r >= 0; r = _f.Requires[r].Next)
+        {
+            ref IrValue other = ref _f.Values[_f.Requires[r].Value];
+            if (other.Op != IrOp.LoadPacket || other.A != v.A)
+                continue;
+            ulong mine = v.Imm + v.Size, its = other.Imm + other.Size;
+            if (its > mine || (its == mine && other.Size > v.Size))
+                return false;
+        }
+        return true;
+    }
+
+    private void Note(in IrValue v)
+    {
+        if (v.Op == IrOp.LoadPacket)
+        {
+            uint bytes = (uint)(v.Imm + v.Size);
+            _env.Establish(v.A, bytes);
+            if (v.A != IrFunction.Zero)
+            {
+                ulong least = (ulong)_env.Look(v.A).Lo + bytes;
+                if (least <= int.MaxValue)
+                    _env.Establish(IrFunction.Zero, (uint)least);
+            }
+        }
+        else if (v.Op is IrOp.Div or IrOp.Mod)
+        {
+            _env.Learn(IrCompare.Eq, v.B, IrFunction.Zero, false);
+        }
+    }
+
+    private void Unlink(int b, int entry)
+    {
+        _changed = true;
+        int next = _f.Requires[entry].Next;
+        if (_f.Blocks[b].Require == entry)
+        {
+            _f.Blocks[b].Require = next;
+            return;
+        }
+        int r = _f.Blocks[b].Require;
+        while (_f.Requires[r].Next != entry)
+            r = _f.Requires[r].Next;
+        _f.Requires[r].Next = next;
+    }
+}
