@@ -1,3 +1,5 @@
+using Hachi.Ir.Passes;
+using Hachi.Ir.Select;
 using Hachi.Isa;
 
 namespace Hachi.Ir;
@@ -10,6 +12,7 @@ public sealed class FilterCompiler
     private readonly Specialise _specialise = new();
     private readonly MergeBlocks _merge = new();
     private readonly SetTests _sets = new();
+    private readonly Phis _phis = new();
     private readonly ClassicSelector _selector = new();
 
     /// <summary>Makes a function smaller and faster without changing what it returns on any packet.</summary>
@@ -19,7 +22,8 @@ public sealed class FilterCompiler
     {
         for (int round = 0; round < RoundsMax; round++)
         {
-            bool changed = passes.HasFlag(FilterPasses.Specialise) && _specialise.Run(f);
+            bool changed = _phis.Run(f);
+            changed |= passes.HasFlag(FilterPasses.Specialise) && _specialise.Run(f);
             changed |= passes.HasFlag(FilterPasses.Merge) && _merge.Run(f);
             if (!changed)
                 break;

@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace Hachi.Ir;
+namespace Hachi.Ir.Passes;
 
 /// <summary>What is known of a 32-bit word at some place: an interval, bits that are certainly 0 or 1, and words that it is certainly not.</summary>
 public struct Known

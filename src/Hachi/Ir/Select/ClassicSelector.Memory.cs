@@ -1,4 +1,4 @@
-namespace Hachi.Ir;
+namespace Hachi.Ir.Select;
 
 /// <summary>Which values are kept in the scratch memory M[]: phis, and what is dear to compute and used more than once, if that makes the program shorter.</summary>
 internal sealed partial class ClassicSelector

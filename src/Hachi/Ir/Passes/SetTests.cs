@@ -1,4 +1,4 @@
-namespace Hachi.Ir;
+namespace Hachi.Ir.Passes;
 
 /// <summary>
 /// The pass that looks at runs of tests that all jump to one place when they hold (a or b or c …) and need nothing in between: their order is free,

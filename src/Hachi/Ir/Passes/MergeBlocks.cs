@@ -1,4 +1,4 @@
-namespace Hachi.Ir;
+namespace Hachi.Ir.Passes;
 
 /// <summary>The pass that makes equal blocks one block, from the ends backwards, and steps over blocks that only jump.</summary>
 internal sealed class MergeBlocks

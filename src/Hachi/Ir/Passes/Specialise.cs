@@ -1,4 +1,4 @@
-namespace Hachi.Ir;
+namespace Hachi.Ir.Passes;
 
 /// <summary>
 /// The pass that uses what is known on each edge: tests that are decided are skipped (jump threading), tests whose outcome makes no difference are dropped,

@@ -1,7 +1,7 @@
 using Hachi.Isa;
 using static Hachi.Isa.ClassicOpcode;
 
-namespace Hachi.Ir;
+namespace Hachi.Ir.Select;
 
 /// <summary>
 /// Chooses classic BPF instructions: an accumulator, an index register and sixteen words of memory are no register file, so values are

@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace Hachi.Ir;
+namespace Hachi.Ir.Passes;
 
 /// <summary>Brings the comparison of a branch into one form, so that equal tests look equal and constants stand on the right.</summary>
 internal static class Canonical

@@ -1,6 +1,6 @@
 using static Hachi.Isa.ClassicOpcode;
 
-namespace Hachi.Ir;
+namespace Hachi.Ir.Select;
 
 /// <summary>The walk over a header chain: the one loop of capture filters, with jumps backwards, which only a user-space machine runs.</summary>
 internal sealed partial class ClassicSelector

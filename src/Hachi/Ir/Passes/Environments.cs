@@ -1,4 +1,4 @@
-namespace Hachi.Ir;
+namespace Hachi.Ir.Passes;
 
 /// <summary>
 /// What is known at the blocks of a function: for each block a short list of <see cref="Known"/>, met over the edges that reach it.

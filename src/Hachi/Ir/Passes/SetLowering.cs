@@ -1,4 +1,4 @@
-namespace Hachi.Ir;
+namespace Hachi.Ir.Passes;
 
 /// <summary>Turns "is this word in that set" into comparisons: one after the other for small sets, a balanced search for large ones.</summary>
 internal static class SetLowering

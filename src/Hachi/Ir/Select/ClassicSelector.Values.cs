@@ -1,6 +1,6 @@
 using static Hachi.Isa.ClassicOpcode;
 
-namespace Hachi.Ir;
+namespace Hachi.Ir.Select;
 
 /// <summary>How values get into A and X.</summary>
 internal sealed partial class ClassicSelector

@@ -1,7 +1,7 @@
 using Hachi.Isa;
 using static Hachi.Isa.ClassicOpcode;
 
-namespace Hachi.Ir;
+namespace Hachi.Ir.Select;
 
 /// <summary>Places instructions and fills in jump distances, from the end backwards: every jump goes forward, so distances are known when they are needed.</summary>
 internal sealed partial class ClassicSelector
