@@ -1,0 +1,84 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Reflection.Emit;
+using System.Runtime.CompilerServices;
+using Hachi.Captures;
+using Hachi.Ir;
+
+namespace Hachi.Vm.Jit;
+
+/// <summary>
+/// Emits IL from <see cref="IrFunction"/>, in two shapes: the verdict on one packet, and the loop over a batch. The only place where dynamic methods are made.
+/// </summary>
+internal static class IlCompiler
+{
+    /// <summary>Values, blocks and nesting beyond which compiling would cost more than it gives (and recursion would be deep).</summary>
+    private const int ValuesMax = 30_000, BlocksMax = 12_000, DepthMax = 200;
+
+    /// <summary>Whether this build and this runtime can run emitted code.</summary>
+    public static bool IsSupported => RuntimeFeature.IsDynamicCodeSupported;
+
+    /// <summary>The verdict function, or null where there is no dynamic code or the function is not one that is compiled (too large, a loop).</summary>
+    public static VerdictCode? Verdict(IrFunction f)
+    {
+        if (!RuntimeFeature.IsDynamicCodeSupported || !IsCompilable(f))
+            return null;
+        return EmitVerdict(f);
+    }
+
+    /// <summary>The batch function, or null; also null when the function reads metadata, which batches do not carry.</summary>
+    public static SelectCode? Select(IrFunction f)
+    {
+        if (!RuntimeFeature.IsDynamicCodeSupported || !IsCompilable(f) || ReadsMetadata(f))
+            return null;
+        return EmitSelect(f);
+    }
+
+    /// <summary>Whether a verdict depends on metadata.</summary>
+    public static bool ReadsMetadata(IrFunction f) => f.Values.AsSpan(0, f.ValueCount).ContainsAny(static v => v.Op == IrOp.Extension);
+
+    [RequiresDynamicCode("emits IL")]
+    private static unsafe VerdictCode EmitVerdict(IrFunction f)
+    {
+        var method = new DynamicMethod("verdict", typeof(uint), [typeof(byte*), typeof(uint), typeof(uint), typeof(PacketMetadata*)], typeof(IlCompiler).Module, true);
+        ILGenerator il = method.GetILGenerator(1024);
+        new IlEmitter(f, il, new VerdictFrame(il)).Emit();
+        return method.CreateDelegate<VerdictCode>();
+    }
+
+    [RequiresDynamicCode("emits IL")]
+    private static unsafe SelectCode EmitSelect(IrFunction f)
+    {
+        var method = new DynamicMethod("select", typeof(int), [typeof(byte*), typeof(PacketRecord*), typeof(int), typeof(int*)], typeof(IlCompiler).Module, true);
+        ILGenerator il = method.GetILGenerator(1024);
+        new IlEmitter(f, il, new SelectFrame(il)).Emit();
+        return method.CreateDelegate<SelectCode>();
+    }
+
+    private static bool IsCompilable(IrFunction f)
+    {
+        if (f.ValueCount > ValuesMax || f.BlockCount > BlocksMax)
+            return false;
+        byte[] depth = new byte[f.ValueCount];
+        for (int i = 0; i < f.ValueCount; i++)
+        {
+            ref IrValue v = ref f.Values[i];
+            if (v.Op is IrOp.Phi or IrOp.Const)
+                continue;
+            int deepest = Math.Max(depth[v.A], depth[v.B]) + 1;
+            if (deepest > DepthMax)
+                return false;
+            depth[i] = (byte)deepest;
+        }
+        return true;
+    }
+
+    private static bool ContainsAny(this ReadOnlySpan<IrValue> values, Func<IrValue, bool> predicate)
+    {
+        foreach (IrValue v in values)
+            if (predicate(v))
+                return true;
+        return false;
+    }
+
+    private static bool ContainsAny(this Span<IrValue> values, Func<IrValue, bool> predicate) => ((ReadOnlySpan<IrValue>)values).ContainsAny(predicate);
+}
