@@ -11,6 +11,7 @@ internal static class LinkMetadata
     {
         metadata = default;
         metadata.HardwareType = HardwareTypeOf(linkType);
+        metadata.NetworkOffset = NetworkOffsetOf(linkType);
         switch (linkType.Dlt)
         {
             case 1:
@@ -76,6 +77,16 @@ internal static class LinkMetadata
             packet = packet[Math.Min((length + 3) & ~3, packet.Length)..];
         }
     }
+
+    /// <summary>Length of the link-layer header where it is fixed.</summary>
+    private static uint NetworkOffsetOf(LinkType linkType) => linkType.Dlt switch
+    {
+        1 => 14,
+        0 or 108 => 4,
+        113 => 16,
+        276 => 20,
+        _ => 0,
+    };
 
     /// <summary>ARPHRD_ numbers (linux/if_arp.h).</summary>
     private static uint HardwareTypeOf(LinkType linkType) => linkType.Dlt switch

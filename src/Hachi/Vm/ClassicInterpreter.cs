@@ -41,6 +41,11 @@ public ref struct ClassicState
     /// <summary>Backward jumps that may still be taken.</summary>
     public int Fuel;
 
+    /// <summary>
+    /// Whether X + k wraps at 2^32 and may then be negative, as in Linux. Otherwise, as in libpcap and in every compiled filter, such a load lies outside.
+    /// </summary>
+    public bool WrapsAddresses;
+
     /// <summary>Why the program ended.</summary>
     public ClassicOutcome Outcome;
 
@@ -56,26 +61,25 @@ public ref struct ClassicState
 /// given to it; what no kernel would attach ends with <see cref="ClassicOutcome.Malformed"/>.
 /// </summary>
 /// <remarks>
-/// Meaning as in Linux (net/core/filter.c) with libpcap's one addition: <c>ja</c> may jump backwards (<c>protochain</c> loops), at most
-/// <see cref="DefaultFuel"/> times. A shift by 32 or more gives 0, as in libpcap; Linux leaves it to the processor.
+/// Meaning as in Linux (net/core/filter.c), except where libpcap differs: <c>ja</c> may jump backwards (<c>protochain</c> loops), at most
+/// <see cref="DefaultFuel"/> times; a shift by 32 or more gives 0 (Linux leaves it to the processor); X + k does not wrap
+/// (but see <see cref="ClassicState.WrapsAddresses"/>).
 /// </remarks>
 public static class ClassicInterpreter
 {
     /// <summary>Backward jumps allowed: a header chain of 8-byte headers through the largest snap length takes half of them.</summary>
     public const int DefaultFuel = 65_536;
 
-    /// <summary>Words of scratch memory.</summary>
-    public const int MemoryWords = 16;
-
     /// <summary>Runs a program over a packet.</summary>
     /// <param name="program">The program.</param>
     /// <param name="packet">The captured bytes.</param>
     /// <param name="wireLength">Length of the packet on the wire.</param>
     /// <param name="metadata">What the extensions read.</param>
+    /// <param name="wrapsAddresses">See <see cref="ClassicState.WrapsAddresses"/>.</param>
     /// <returns>The verdict: bytes to keep, 0 rejects the packet.</returns>
-    public static uint Run(ClassicProgram program, ReadOnlySpan<byte> packet, uint wireLength, in PacketMetadata metadata)
+    public static uint Run(ClassicProgram program, ReadOnlySpan<byte> packet, uint wireLength, in PacketMetadata metadata, bool wrapsAddresses = false)
     {
-        var state = new ClassicState { Memory = stackalloc uint[MemoryWords], Fuel = DefaultFuel };
+        var state = new ClassicState { Memory = stackalloc uint[Limits.ClassicMemoryWords], Fuel = DefaultFuel, WrapsAddresses = wrapsAddresses };
         while (state.Outcome == ClassicOutcome.Running)
             Step(program, ref state, packet, wireLength, metadata);
         return state.Verdict;
@@ -120,17 +124,24 @@ public static class ClassicInterpreter
             case Ld | Abs | W or Ld | Abs | H or Ld | Abs | B when insn.K >= Extension.Base:
                 return PacketExtensions.TryRead(insn.K, ref s.A, s.X, packet, metadata) ? ClassicOutcome.Running : ClassicOutcome.Malformed;
             case Ld | Abs | W or Ld | Ind | W:
-                return LoadPacket(Address(insn, s.X), 4, packet, metadata, ref s.A);
+                return LoadPacket(Address(insn, s), 4, packet, metadata, ref s.A);
             case Ld | Abs | H or Ld | Ind | H:
-                return LoadPacket(Address(insn, s.X), 2, packet, metadata, ref s.A);
+                return LoadPacket(Address(insn, s), 2, packet, metadata, ref s.A);
             case Ld | Abs | B or Ld | Ind | B:
-                return LoadPacket(Address(insn, s.X), 1, packet, metadata, ref s.A);
+                return LoadPacket(Address(insn, s), 1, packet, metadata, ref s.A);
             default:
                 return ClassicOutcome.Malformed;
         }
     }
 
-    private static uint Address(ClassicInsn insn, uint x) => (insn.Code & ModeMask) == Ind ? x + insn.K : insn.K;
+    /// <summary>Where a load reads; where X + k must not wrap and would, or would be negative, an address that lies outside every packet.</summary>
+    private static uint Address(ClassicInsn insn, in ClassicState s)
+    {
+        if ((insn.Code & ModeMask) != Ind)
+            return insn.K;
+        ulong sum = (ulong)s.X + insn.K;
+        return s.WrapsAddresses || sum <= int.MaxValue ? (uint)sum : int.MaxValue;
+    }
 
     private static ClassicOutcome LoadX(ClassicInsn insn, ref ClassicState s, ReadOnlySpan<byte> packet, uint wireLength, in PacketMetadata metadata)
     {
@@ -165,7 +176,7 @@ public static class ClassicInterpreter
 
     private static ClassicOutcome LoadWord(uint index, ReadOnlySpan<uint> memory, ref uint target)
     {
-        if (index >= MemoryWords)
+        if (index >= Limits.ClassicMemoryWords)
             return ClassicOutcome.Malformed;
         target = memory[(int)index];
         return ClassicOutcome.Running;
@@ -173,7 +184,7 @@ public static class ClassicInterpreter
 
     private static ClassicOutcome Store(ClassicInsn insn, int code, uint value, Span<uint> memory)
     {
-        if (insn.Code != code || insn.K >= MemoryWords)
+        if (insn.Code != code || insn.K >= Limits.ClassicMemoryWords)
             return ClassicOutcome.Malformed;
         memory[(int)insn.K] = value;
         return ClassicOutcome.Running;
@@ -185,10 +196,7 @@ public static class ClassicInterpreter
         if ((insn.Code & ~(ClassMask | OpMask | X)) != 0 || op > Xor)
             return ClassicOutcome.Malformed;
         uint b = (insn.Code & X) != 0 ? s.X : insn.K;
-        if (op is Div or Mod && b == 0)
-            return ClassicOutcome.DivisionByZero;
-        s.A = ClassicSemantics.Compute(op, s.A, b);
-        return ClassicOutcome.Running;
+        return Semantics.ClassicAlu(op, s.A, b, out s.A) ? ClassicOutcome.Running : ClassicOutcome.DivisionByZero;
     }
 
     private static ClassicOutcome Jump(ClassicInsn insn, ref ClassicState s)
@@ -207,7 +215,7 @@ public static class ClassicInterpreter
         if ((insn.Code & ~(ClassMask | OpMask | X)) != 0 || op > Jset || op == Ja)
             return ClassicOutcome.Malformed;
         uint b = (insn.Code & X) != 0 ? s.X : insn.K;
-        s.Pc += ClassicSemantics.Compare(op, s.A, b) ? insn.Jt : insn.Jf;
+        s.Pc += Semantics.ClassicCompare(op, s.A, b) ? insn.Jt : insn.Jf;
         return ClassicOutcome.Running;
     }
 

@@ -58,7 +58,7 @@ public sealed class KernelInterpreterTests
         int[] verdicts = lab.Verdicts(frame, sockets);
         for (int i = 0; i < verdicts.Length; i++)
         {
-            uint ours = ClassicInterpreter.Run(programs[i], frame, (uint)frame.Length, metadata);
+            uint ours = ClassicInterpreter.Run(programs[i], frame, (uint)frame.Length, metadata, wrapsAddresses: true);
             Assert.True(verdicts[i] == Math.Min(ours, (uint)frame.Length),
                 $"the kernel keeps {verdicts[i]}, the interpreter says {ours}: {Text(programs[i])} on {Convert.ToHexString(frame)}. {Volume.Note}");
             accepted += ours == 0 ? 0 : 1;

@@ -8,14 +8,14 @@ namespace Hachi.Vm.Jit;
 /// Lifts a classic program into <see cref="IrFunction"/>, so that the one IL emitter serves programs of any origin. Where the interpreter would call the
 /// program malformed, the function returns 0 as the interpreter does.
 /// </summary>
-internal ref struct ClassicLift
+internal sealed class ClassicLift
 {
-    private const int Slots = 2 + ClassicInterpreter.MemoryWords, SlotA = 0, SlotX = 1, SlotM = 2;
+    private const int Slots = 2 + Limits.ClassicMemoryWords, SlotA = 0, SlotX = 1, SlotM = 2;
 
     /// <summary>An edge that leads to an instruction: from which block, on which side, with which values in the registers.</summary>
     private readonly record struct Edge(int From, bool True, int State, int Next);
 
-    private readonly ReadOnlySpan<ClassicInsn> _insns;
+    private readonly ClassicProgram _insns;
     private readonly IrFunction _f;
     private readonly List<Edge> _edges = [];
     private readonly List<int[]> _states = [];
@@ -24,7 +24,7 @@ internal ref struct ClassicLift
     private int[] _now = new int[Slots];
     private int _current;
 
-    private ClassicLift(ReadOnlySpan<ClassicInsn> insns, IrFunction f)
+    private ClassicLift(ClassicProgram insns, IrFunction f)
     {
         _insns = insns;
         _f = f;
@@ -38,7 +38,7 @@ internal ref struct ClassicLift
     public static IrFunction? Lift(ClassicProgram program)
     {
         var f = new IrFunction();
-        var lift = new ClassicLift(program.Insns, f);
+        var lift = new ClassicLift(program, f);
         return lift.Run() ? f : null;
     }
 
@@ -131,7 +131,7 @@ internal ref struct ClassicLift
                 return Load(insn);
             case Ldx:
                 return LoadX(insn);
-            case St or Stx when insn.Code is St or Stx && insn.K < ClassicInterpreter.MemoryWords:
+            case St or Stx when insn.Code is St or Stx && insn.K < Limits.ClassicMemoryWords:
                 _now[SlotM + (int)insn.K] = _now[insn.Code == St ? SlotA : SlotX];
                 return true;
             case Alu:
@@ -168,7 +168,7 @@ internal ref struct ClassicLift
             case Ld | Len when insn.Code == (Ld | Len):
                 _now[SlotA] = _f.Intern(IrOp.Length, 0, 0, 0, 0, -1);
                 return true;
-            case Ld | Mem when insn.Code == (Ld | Mem) && insn.K < ClassicInterpreter.MemoryWords:
+            case Ld | Mem when insn.Code == (Ld | Mem) && insn.K < Limits.ClassicMemoryWords:
                 _now[SlotA] = _now[SlotM + (int)insn.K];
                 return true;
             case Ld | Abs when insn.K >= Extension.Base && (insn.Code & SizeMask) != SizeMask:
@@ -192,7 +192,7 @@ internal ref struct ClassicLift
             case Ldx | Len:
                 _now[SlotX] = _f.Intern(IrOp.Length, 0, 0, 0, 0, -1);
                 return true;
-            case Ldx | Mem when insn.K < ClassicInterpreter.MemoryWords:
+            case Ldx | Mem when insn.K < Limits.ClassicMemoryWords:
                 _now[SlotX] = _now[SlotM + (int)insn.K];
                 return true;
             case Ldx | Msh | B:

@@ -150,10 +150,10 @@ internal sealed class IlEmitter
         else
         {
             EmitCompare(block, facts, whenTrue, true);
-            if (falseArgs || following != block.False)
+            if (trueArgs || falseArgs || following != block.False)
                 _il.Emit(OpCodes.Br, whenFalse);
         }
-        Deliver(block.True, trueArgs ? facts.Clone() : facts.Clone());
+        Deliver(block.True, facts);
         if (falseArgs)
         {
             _il.MarkLabel(whenFalse);

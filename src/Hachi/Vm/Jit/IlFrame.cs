@@ -75,9 +75,9 @@ internal sealed class VerdictFrame(ILGenerator il) : IlFrame(il)
 [RequiresDynamicCode("emits IL")]
 internal sealed class SelectFrame : IlFrame
 {
-    private static readonly int s_dataOffset = OffsetOf(static r => ref Unsafe.AsRef(in r.DataOffset));
-    private static readonly int s_capturedLength = OffsetOf(static r => ref Unsafe.AsRef(in r.CapturedLength));
-    private static readonly int s_originalLength = OffsetOf(static r => ref Unsafe.As<uint, int>(ref Unsafe.AsRef(in r.OriginalLength)));
+    private static readonly int s_dataOffset = OffsetOf(static (ref r) => ref Unsafe.AsRef(in r.DataOffset));
+    private static readonly int s_capturedLength = OffsetOf(static (ref r) => ref Unsafe.AsRef(in r.CapturedLength));
+    private static readonly int s_originalLength = OffsetOf(static (ref r) => ref Unsafe.As<uint, int>(ref Unsafe.AsRef(in r.OriginalLength)));
 
     private readonly LocalBuilder _packet;
     private readonly LocalBuilder _length;

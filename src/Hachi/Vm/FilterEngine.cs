@@ -1,0 +1,137 @@
+using Hachi.Captures;
+using Hachi.Ir;
+using Hachi.Isa;
+using Hachi.Vm.Jit;
+
+namespace Hachi.Vm;
+
+/// <summary>How a filter is to be run.</summary>
+public enum FilterEngineKind : byte
+{
+    /// <summary>Interpreted first, compiled in the background once enough packets were seen, then switched.</summary>
+    Auto,
+
+    /// <summary>Always interpreted.</summary>
+    Interpreter,
+
+    /// <summary>Compiled to IL at once; where the runtime has no dynamic code, or the program is one that is not compiled, interpreted all the same.</summary>
+    Il,
+}
+
+/// <summary>
+/// Runs one filter over many packets. Interprets at first; on a runtime with dynamic code it compiles to IL in the background and switches over.
+/// Instances may be shared between threads.
+/// </summary>
+public sealed class FilterEngine
+{
+    /// <summary>Packets after which a filter is worth compiling: interpreting so many costs about as much as compiling once.</summary>
+    private const int CompileAfter = 8192;
+
+    private readonly ClassicProgram _program;
+    private readonly FilterEngineKind _kind;
+    private IrFunction? _function;
+    private volatile VerdictCode? _verdict;
+    private volatile SelectCode? _select;
+    private int _seen;
+    private int _compileState;
+
+    /// <summary>Makes an engine for a program.</summary>
+    /// <param name="program">The program.</param>
+    /// <param name="kind">How to run it.</param>
+    /// <param name="function">The optimised function that the program was made from, if there is one; not changed, but it must not be changed by others. Otherwise the program is lifted.</param>
+    public FilterEngine(ClassicProgram program, FilterEngineKind kind = FilterEngineKind.Auto, IrFunction? function = null)
+    {
+        ArgumentNullException.ThrowIfNull(program);
+        _program = program;
+        _kind = IlCompiler.IsSupported ? kind : FilterEngineKind.Interpreter;
+        _function = function;
+        foreach (ClassicInsn insn in program.Insns)
+            ReadsMetadata |= (insn.Code & (ClassicOpcode.ClassMask | ClassicOpcode.ModeMask)) == (ClassicOpcode.Ld | ClassicOpcode.Abs) && insn.K >= Extension.NetOff;
+        if (_kind == FilterEngineKind.Il)
+            Compile();
+    }
+
+    /// <summary>Whether this runtime can compile filters at all.</summary>
+    public static bool CanCompile => IlCompiler.IsSupported;
+
+    /// <summary>Whether a verdict may depend on metadata; if not, an empty one does.</summary>
+    public bool ReadsMetadata { get; }
+
+    /// <summary>Whether compiled code runs by now.</summary>
+    public bool IsCompiled => _verdict is not null;
+
+    /// <summary>The verdict on a packet: bytes to keep, 0 rejects it.</summary>
+    /// <param name="packet">The captured bytes.</param>
+    /// <param name="wireLength">Length of the packet on the wire.</param>
+    /// <param name="metadata">What the extensions read.</param>
+    public unsafe uint Run(ReadOnlySpan<byte> packet, uint wireLength, in PacketMetadata metadata)
+    {
+        VerdictCode? verdict = _verdict;
+        if (verdict is not null)
+        {
+            fixed (byte* bytes = packet)
+            fixed (PacketMetadata* recorded = &metadata)
+                return verdict(bytes, (uint)packet.Length, wireLength, recorded);
+        }
+        CountPackets(1);
+        return ClassicInterpreter.Run(_program, packet, wireLength, metadata);
+    }
+
+    /// <summary>The same without metadata.</summary>
+    public uint Run(ReadOnlySpan<byte> packet, uint wireLength)
+    {
+        PacketMetadata none = default;
+        return Run(packet, wireLength, none);
+    }
+
+    /// <summary>Runs over a batch of a capture.</summary>
+    /// <param name="reader">The reader of the batch; it knows the metadata.</param>
+    /// <param name="batch">The packets.</param>
+    /// <param name="accepted">Gets the indexes of the accepted records, ascending; at least as long as there are records.</param>
+    /// <returns>How many were accepted.</returns>
+    public unsafe int Select(CaptureReader reader, in CaptureBatch batch, Span<int> accepted)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        ArgumentOutOfRangeException.ThrowIfLessThan(accepted.Length, batch.Records.Length);
+        SelectCode? select = _select;
+        if (select is not null)
+        {
+            fixed (byte* bytes = batch.Bytes)
+            fixed (PacketRecord* records = batch.Records)
+            fixed (int* indexes = accepted)
+                return select(bytes, records, batch.Records.Length, indexes);
+        }
+        int count = 0;
+        PacketMetadata metadata = default;
+        for (int i = 0; i < batch.Records.Length; i++)
+        {
+            ref readonly PacketRecord record = ref batch.Records[i];
+            if (ReadsMetadata)
+                reader.ReadMetadata(batch, record, out metadata);
+            if (Run(batch.Data(record), record.OriginalLength, metadata) != 0)
+                accepted[count++] = i;
+        }
+        return count;
+    }
+
+    private void CountPackets(int packets)
+    {
+        if (_kind != FilterEngineKind.Auto || _compileState != 0)
+            return;
+        _seen += packets; // a lost increment does no harm
+        if (_seen >= CompileAfter && Interlocked.Exchange(ref _compileState, 1) == 0)
+            ThreadPool.UnsafeQueueUserWorkItem(static engine => engine.Compile(), this, preferLocal: false);
+    }
+
+    private void Compile()
+    {
+        _compileState = 1;
+        _function ??= ClassicLift.Lift(_program);
+        if (_function is null)
+            return; // a loop: interpreted for good
+        VerdictCode? verdict = IlCompiler.Verdict(_function);
+        _select = IlCompiler.Select(_function);
+        _verdict = verdict;
+        _function = null;
+    }
+}
