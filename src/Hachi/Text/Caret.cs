@@ -5,8 +5,8 @@ namespace Hachi.Text;
 
 /// <summary>Shows a diagnostic under the text that it is about: the text, carets under the wrong words, the message, the hint.</summary>
 /// <remarks>
-/// What comes out is safe for a terminal: control characters, invisible and bidirectional ones are written as escapes (<c>\t</c>, <c>\u{202e}</c>),
-/// and the carets stand right under them, as they do under characters that are two columns wide. A long text is cut to a window around the place.
+/// What comes out is safe for a terminal: what <see cref="Escaper"/> escapes is escaped, and the carets stand right under it, as they do under characters
+/// that are two columns wide. A long text is cut to a window around the place.
 /// </remarks>
 public static class Caret
 {
@@ -25,12 +25,12 @@ public static class Caret
             Lines(output, text, diagnostic.Span, Math.Max(columnsMax, 40));
         string severity = diagnostic.Severity switch { Severity.Error => "error", Severity.Warning => "warning", _ => "note" };
         output.Append(severity).Append(": ");
-        AppendSafe(output, diagnostic.Message);
+        Escaper.Append(output, diagnostic.Message);
         output.Append(" [").Append(diagnostic.Id).Append(']');
         if (diagnostic.Hint is not null)
         {
             output.Append("\nhint: ");
-            AppendSafe(output, diagnostic.Hint);
+            Escaper.Append(output, diagnostic.Hint);
         }
         return output.ToString();
     }
@@ -114,40 +114,21 @@ public static class Caret
 
     private static int UnitLength(string text, int at) => char.IsHighSurrogate(text[at]) && at + 1 < text.Length && char.IsLowSurrogate(text[at + 1]) ? 2 : 1;
 
-    private static void AppendSafe(StringBuilder output, string text)
-    {
-        for (int i = 0; i < text.Length;)
-            i += Append(output, text, i, out _);
-    }
-
     /// <summary>Appends one character, or its escape; returns how many UTF-16 units it is.</summary>
     private static int Append(StringBuilder output, string text, int at, out int columns)
     {
         int before = output.Length;
         int length = UnitLength(text, at);
-        bool valid = Rune.TryGetRuneAt(text, at, out Rune rune);
-        int value = valid ? rune.Value : text[at];
-        if (value is '\t' or '\n' or '\r')
-        {
-            output.Append(value switch { '\t' => "\\t", '\n' => "\\n", _ => "\\r" });
-        }
-        else if (valid && IsVisible(rune))
-        {
-            output.Append(text, at, length);
-            columns = IsWide(value) ? 2 : 1;
-            return length;
-        }
-        else
-        {
-            output.Append(CultureInfo.InvariantCulture, $"\\u{{{value:x}}}");
-        }
+        Escaper.Append(output, text.AsSpan(at, length));
         columns = output.Length - before;
+        bool asItIs = columns == length && output[before] == text[at];
+        if (asItIs && Rune.TryGetRuneAt(text, at, out Rune rune))
+            columns = IsInvisible(rune) ? 0 : IsWide(rune.Value) ? 2 : 1;
         return length;
     }
 
-    private static bool IsVisible(Rune rune) => Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.Format
-        or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned or UnicodeCategory.LineSeparator
-        or UnicodeCategory.ParagraphSeparator or UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark);
+    private static bool IsInvisible(Rune rune) =>
+        Rune.GetUnicodeCategory(rune) is UnicodeCategory.Format or UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark;
 
     /// <summary>Whether terminals give a character two columns (the blocks of Unicode's East Asian wide and full-width characters, and emoji).</summary>
     private static bool IsWide(int value) => value is >= 0x1100 and <= 0x115f or >= 0x2e80 and <= 0x303e or >= 0x3041 and <= 0xa4cf or >= 0xac00 and <= 0xd7a3

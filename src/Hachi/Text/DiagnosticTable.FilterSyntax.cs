@@ -31,7 +31,7 @@ public static partial class DiagnosticTable
         "The reasons are match, bad-offset, fragment, short, normalize, memory, bad-timestamp, congestion, ip-option, proto-cksum, state-mismatch, state-insert, state-limit, src-limit and synproxy.");
     public static readonly DiagnosticInfo FilterPfAction = SyntaxError("HF0018", "unknown PF action \"{0}\"",
         "The actions are pass, block, scrub, noscrub, nat, nonat, binat, nobinat, rdr, nordr and synproxy-drop.");
-    public static readonly DiagnosticInfo FilterSet = SyntaxError("HF0019", "a set is '{{item, item-item, @FILE, …}}' behind host, net or port", "Write for example 'port in {22, 80, 5000-5100}' or 'net in @blocklist.txt'.");
+    public static readonly DiagnosticInfo FilterSet = SyntaxError("HF0019", "a set is a list in braces, or @FILE, behind host, net or port", "Write for example 'port in {22, 80, 5000-5100}' or 'net in @blocklist.txt'.");
 #pragma warning restore CS1591
 
     private static DiagnosticInfo SyntaxError(string id, string format, string help) => Add(id, Severity.Error, format, help);

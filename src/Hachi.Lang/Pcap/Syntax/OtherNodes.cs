@@ -182,7 +182,7 @@ public enum LlcTest : byte
     /// <summary><c>llc u</c></summary>
     U,
 
-    /// <summary><c>llc rr|rnr|rej</c>; Value is the control field's subtype (LLC_RR 0x00, LLC_RNR 0x04, LLC_REJ 0x08).</summary>
+    /// <summary><c>llc rr|rnr|rej</c>; Value is what the low four bits of the control field are (RR 0x01, RNR 0x05, REJ 0x09).</summary>
     SSubtype,
 
     /// <summary><c>llc ui|ua|disc|dm|sabme|test|xid|frmr</c>; Value is the control field (0x03 0x63 0x43 0x0f 0x6f 0xe3 0xaf 0x87).</summary>

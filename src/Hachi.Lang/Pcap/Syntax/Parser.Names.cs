@@ -32,7 +32,7 @@ internal ref partial struct Parser
 
     private static readonly (string Name, uint Value)[] s_directions = [("nods", 0), ("tods", 1), ("fromds", 2), ("dstods", 3)];
 
-    private static readonly (string Name, uint Value)[] s_llcSupervisory = [("rr", 0x00), ("rnr", 0x04), ("rej", 0x08)];
+    private static readonly (string Name, uint Value)[] s_llcSupervisory = [("rr", 0x01), ("rnr", 0x05), ("rej", 0x09)];
 
     private static readonly (string Name, uint Value)[] s_llcUnnumbered =
         [("ui", 0x03), ("ua", 0x63), ("disc", 0x43), ("dm", 0x0f), ("sabme", 0x6f), ("test", 0xe3), ("xid", 0xaf), ("frmr", 0x87)];
@@ -168,7 +168,7 @@ internal ref partial struct Parser
         {
             // "rnr" (and, as in libpcap, its other spelling) is a keyword of pf.
             Take();
-            return new LlcNode(LlcTest.SSubtype, 0x04, span);
+            return new LlcNode(LlcTest.SSubtype, 0x05, span);
         }
         if (token.Kind != TokenKind.Name)
             return new LlcNode(LlcTest.Any, 0, word.Span);
