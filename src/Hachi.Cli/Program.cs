@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Hachi.Cli.Verbs;
+using Hachi.Text;
 
 namespace Hachi.Cli;
 

@@ -120,21 +120,27 @@ internal sealed class Shell : IDisposable
     public int Fail(string message, string? hint = null, int status = ExitStatus.BadInput)
     {
         FlushQuietly();
-        Error.WriteLine("hachi: " + message);
+        Error.WriteLine("hachi: " + Escaper.Escape(message));
         if (hint is not null)
-            Error.WriteLine("  " + hint);
+            Error.WriteLine("  " + Escaper.Escape(hint, keepLines: true));
         return status;
     }
 
-    /// <summary>Shows a diagnostic on standard error: the message, the line of the source with a caret under the place, the hint.</summary>
+    /// <summary>Shows a diagnostic on standard error: the line of the source with a caret under the place, the message, the hint.</summary>
     public void Report(Diagnostic diagnostic, string source)
     {
         FlushQuietly();
-        string severity = diagnostic.Severity switch { Severity.Error => "error", Severity.Warning => "warning", _ => "note" };
-        Error.WriteLine($"hachi: {severity}: {diagnostic.Message} [{diagnostic.Id}]");
-        SourceLine.Write(Error, source, diagnostic.Span);
-        if (diagnostic.Hint is not null)
-            Error.WriteLine("  hint: " + diagnostic.Hint);
+        int start = Math.Clamp(diagnostic.Span.Start, 0, source.Length);
+        int lineStart = start == 0 ? 0 : source.LastIndexOf('\n', start - 1) + 1;
+        int lineEnd = source.IndexOf('\n', start);
+        if (lineStart > 0 || lineEnd >= 0)
+        {
+            // One line of several: show only that, and say which it is.
+            Error.WriteLine($"line {source.AsSpan(0, lineStart).Count('\n') + 1}:");
+            source = source[lineStart..(lineEnd < 0 ? source.Length : lineEnd)];
+            diagnostic = diagnostic with { Span = diagnostic.Span with { Start = start - lineStart } };
+        }
+        Error.WriteLine(Caret.Render(source, diagnostic));
     }
 
     /// <summary>Drops what has not been written yet: its reader is gone.</summary>

@@ -128,22 +128,12 @@ public sealed class FrameTests
     }
 
     [Fact]
-    public void Caret_stands_under_the_word()
+    public void Diagnostic_in_a_text_of_several_lines_names_the_line()
     {
-        var to = new StringWriter { NewLine = "\n" };
-        SourceLine.Write(to, "tcp prot 443", new TextSpan(4, 4));
-        Assert.Equal("  tcp prot 443\n      ^~~~\n", to.ToString());
-    }
-
-    [Fact]
-    public void Caret_in_a_long_line_stays_near()
-    {
-        var to = new StringWriter { NewLine = "\n" };
-        SourceLine.Write(to, new string('a', 5000) + "WRONG" + new string('b', 5000), new TextSpan(5000, 5));
-        string[] lines = to.ToString().Split('\n');
-        Assert.True(lines[0].Length < 120);
-        Assert.Equal("WRONG", lines[0].Substring(lines[1].IndexOf('^'), 5));
-        Assert.EndsWith("^~~~~", lines[1]);
+        var error = new MemoryStream();
+        using var shell = new Shell(() => Stream.Null, Stream.Null, error);
+        shell.Report(new Diagnostic("HA0000", Severity.Error, "unknown word", new TextSpan(11, 4)), "ld [0]\nret WHAT\nret 0");
+        Assert.Equal("line 2:\n  ret WHAT\n      ^^^^\nerror: unknown word [HA0000]\n", System.Text.Encoding.UTF8.GetString(error.ToArray()));
     }
 
     private sealed class FailingStream(Exception failure) : MemoryStream

@@ -1,3 +1,5 @@
+using Hachi.Text;
+
 namespace Hachi.Lang.Pcap.Syntax;
 
 /// <summary>What to suggest where the parser stumbled.</summary>
@@ -89,17 +91,7 @@ internal static class SyntaxHints
         string lower = word.ToLowerInvariant();
         if (lower != word && Keywords.Find(lower).Kind != TokenKind.None)
             return $"keywords are written in lower case: '{lower}'";
-        string? best = null;
-        int least = Math.Max(1, word.Length / 3) + 1;
-        foreach (string candidate in s_words)
-        {
-            int distance = Distance(lower, candidate, least);
-            if (distance < least && candidate != lower)
-            {
-                least = distance;
-                best = candidate;
-            }
-        }
+        string? best = Nearest.To(lower, s_words);
         if (best is not null)
             return $"did you mean '{best}'?";
         if (word is "anyvlan" or "inner")
@@ -128,31 +120,5 @@ internal static class SyntaxHints
             return $"'{Word(text, wrong)}' is a keyword; if it is meant as a name, write '\\{Word(text, wrong)}'";
         bool begins = char.IsAsciiLetter(text[wrong.Start]) && wrong.Kind is not (TokenKind.And or TokenKind.Or or TokenKind.Mask);
         return begins && EndsTerm(last) ? Join : null;
-    }
-
-    /// <summary>Edit distance with swaps of neighbours (optimal string alignment); at most <paramref name="limit"/> is told exactly.</summary>
-    private static int Distance(string a, string b, int limit)
-    {
-        if (Math.Abs(a.Length - b.Length) >= limit || a.Length > 24)
-            return limit;
-        Span<int> rows = stackalloc int[3 * (b.Length + 1)];
-        int width = b.Length + 1;
-        for (int j = 0; j < width; j++)
-            rows[j] = j;
-        for (int i = 1; i <= a.Length; i++)
-        {
-            Span<int> row = rows.Slice(i % 3 * width, width);
-            Span<int> up = rows.Slice((i - 1) % 3 * width, width);
-            row[0] = i;
-            for (int j = 1; j < width; j++)
-            {
-                int cost = a[i - 1] == b[j - 1] ? 0 : 1;
-                int best = Math.Min(Math.Min(up[j] + 1, row[j - 1] + 1), up[j - 1] + cost);
-                if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                    best = Math.Min(best, rows[(i - 2) % 3 * width + j - 2] + 1);
-                row[j] = best;
-            }
-        }
-        return rows[a.Length % 3 * width + b.Length];
     }
 }
