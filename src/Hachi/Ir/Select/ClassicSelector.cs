@@ -9,7 +9,7 @@ namespace Hachi.Ir.Select;
 /// </summary>
 internal sealed partial class ClassicSelector
 {
-    private const int None = -1, Unreached = -2;
+    private const int None = -1, Unreached = -2, Redirected = -2;
 
     private readonly BlockOrder _order = new();
     private IrFunction _f = null!;
@@ -17,7 +17,7 @@ internal sealed partial class ClassicSelector
     private ushort[] _entryM = new ushort[64];
     private int[] _layout = new int[64];
     private int[] _slotOf = new int[64];
-    private int _slots, _temps, _a, _x;
+    private int _stubs, _slots, _temps, _a, _x;
     private ushort _m;
     private bool _failed;
     private Insn[] _code = new Insn[128];
@@ -31,17 +31,20 @@ internal sealed partial class ClassicSelector
         public int Code;
         public uint K;
         public int True, False, Block;
+        public int TrueAt, FalseAt; // instructions, once blocks are laid out
     }
 
     /// <summary>Selects and links; null when the scratch memory does not suffice.</summary>
     public ClassicInsn[]? Select(IrFunction f)
     {
         _f = f;
+        _stubs = _f.BlockCount;
         SplitEdges();
         _order.Compute(f);
         Grow();
         LayOut();
         CountReferences();
+        FindDefaults();
         if (_candidates.Count == 0)
             return Emit() ? Link() : null;
         return SelectBest();
@@ -115,11 +118,12 @@ internal sealed partial class ClassicSelector
         _count = 0;
         _failed = _slots > 16;
         _labels.Clear();
+        _starts.Clear();
         Array.Fill(_entryA, Unreached, 0, _f.BlockCount);
         ReadOnlySpan<int> blocks = _layout.AsSpan(0, _order.Count);
         Deliver(_f.Entry, None, None, 0);
         for (int i = 0; i < blocks.Length && !_failed; i++)
-            EmitBlock(blocks[i], i + 1 < blocks.Length ? blocks[i + 1] : -1);
+            EmitBlock(blocks[i]);
         return !_failed;
     }
 
@@ -137,7 +141,7 @@ internal sealed partial class ClassicSelector
         _entryM[block] &= m;
     }
 
-    private void EmitBlock(int b, int next)
+    private void EmitBlock(int b)
     {
         ref IrBlock block = ref _f.Blocks[b];
         (_a, _x, _m) = (_entryA[b], _entryX[b], _entryM[b]);
@@ -145,8 +149,10 @@ internal sealed partial class ClassicSelector
             if (_slotOf[_f.Phis[p].Value] >= 0)
                 _m |= (ushort)(1 << _slotOf[_f.Phis[p].Value]);
         _start[b] = _blockStart = _count;
+        _starts.Add(_count);
         _firstValue = None;
         _temps = _slots;
+        StoreDefaults(b);
         for (int r = block.Require; r >= 0; r = _f.Requires[r].Next)
         {
             int value = _f.Requires[r].Value;
@@ -161,8 +167,10 @@ internal sealed partial class ClassicSelector
             case IrEnd.Goto:
                 if (block.TrueArgs >= 0)
                     StorePhis(block.True, block.TrueArgs);
-                if (block.True != next)
-                    Put(Jmp | Ja, 0, block.True, block.True, b);
+                if (_count > _start[b])
+                    Put(Jmp | Ja, 0, block.True, block.True, b); // (dropped by the linker where it jumps to what comes next)
+                else
+                    _start[b] = Redirected - block.True; // nothing to do here: jumps come out where it goes
                 Deliver(block.True, _a, _x, _m);
                 break;
             default:
@@ -228,9 +236,9 @@ internal sealed partial class ClassicSelector
         for (int p = _f.Blocks[target].Phi; p >= 0; p = _f.Phis[p].Next, i++)
         {
             int slot = _slotOf[_f.Phis[p].Value];
-            if (slot < 0)
-                continue;
             int arg = _f.EdgeArgs[i];
+            if (slot < 0 || IsDefault(_f.Phis[p].Value, arg))
+                continue;
             if (_x == arg && _a != arg)
             {
                 Put(Stx, (uint)slot);
