@@ -28,7 +28,11 @@ public sealed class FilterCompiler
             if (!changed)
                 break;
         }
-        if (passes.HasFlag(FilterPasses.Sets) && _sets.Run(f) && passes.HasFlag(FilterPasses.Merge))
+        if (!passes.HasFlag(FilterPasses.Sets) || !_sets.Run(f))
+            return;
+        if (passes.HasFlag(FilterPasses.Specialise))
+            _specialise.Run(f);
+        if (passes.HasFlag(FilterPasses.Merge))
             _merge.Run(f);
     }
 

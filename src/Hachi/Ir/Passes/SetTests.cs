@@ -56,13 +56,15 @@ internal sealed class SetTests
         if ((byTrue ? first.TrueArgs : first.FalseArgs) >= 0 || f.Blocks[target].Phi >= 0)
             return -1;
         bool whenTrue = byTrue;
+        // what jumps to a rejection may fail first: a load outside the packet comes to the same
+        bool rejects = f.Blocks[target].End == IrEnd.Return && f.Blocks[target].A == IrFunction.Zero;
         while (true)
         {
             _items.Add(Describe(f, b, whenTrue));
             ref IrBlock block = ref f.Blocks[b];
             int next = whenTrue ? block.False : block.True;
             ref IrBlock n = ref f.Blocks[next];
-            if (n.End != IrEnd.Branch || _order.Preds[next] != 1 || n.Require >= 0 || n.Phi >= 0 || next == target || next >= _used.Length || _used[next]
+            if (n.End != IrEnd.Branch || _order.Preds[next] != 1 || (n.Require >= 0 && !rejects) || n.Phi >= 0 || next == target || next >= _used.Length || _used[next]
                 || (n.True != target && n.False != target) || n.TrueArgs >= 0 || n.FalseArgs >= 0)
                 break;
             whenTrue = n.True == target;
@@ -147,8 +149,12 @@ internal sealed class SetTests
         int first = items[0].Block;
         IrBlock end = f.Blocks[items[^1].Block];
         int next = end.True == target ? end.False : end.True, groups = 0;
+        bool needs = false;
         foreach (Item item in items)
+        {
             groups = Math.Max(groups, item.Group + 1);
+            needs |= item.Block != first && f.Blocks[item.Block].Require >= 0;
+        }
         // from the last group backwards, so that each knows where it goes on; blocks are made behind, the first keeps its id
         for (int g = groups - 1; g >= 0; g--)
         {
@@ -165,14 +171,24 @@ internal sealed class SetTests
             }
             for (int i = items.Length - 1; i >= 0; i--)
                 if (items[i].Group == g && (!items[i].IsSet || members == 1))
-                    next = CopyTest(f, items[i].Block, target, next);
+                    next = CopyTest(f, items[i].Block, first, target, next);
             if (members > 1 && _parts.Count > 0)
+            {
                 next = SetLowering.Lower(f, items[single].Root, IntervalSet.Of(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_parts)), target, next,
                     f.Blocks[first].Origin);
+                for (int i = 0; i < items.Length; i++)
+                    if (items[i].Group == g && items[i].IsSet && items[i].Block != first)
+                        CopyRequires(f, items[i].Block, next);
+            }
+            // what an earlier block had established may come later now
+            if (needs && next != target && f.Blocks[next].End == IrEnd.Branch)
+                RequireOperands(f, next, f.Blocks[next].A);
         }
         IrBlock made = f.Blocks[next];
+        if (made.End == IrEnd.Branch && next != target)
+            CopyRequires(f, next, first);
         ref IrBlock old = ref f.Blocks[first];
-        if (made.Require < 0 && made.Phi < 0 && next != target && made.End == IrEnd.Branch)
+        if (made.Phi < 0 && next != target && made.End == IrEnd.Branch)
             (old.End, old.Compare, old.A, old.B, old.True, old.False, old.TrueArgs, old.FalseArgs, old.Origin)
                 = (made.End, made.Compare, made.A, made.B, made.True, made.False, made.TrueArgs, made.FalseArgs, made.Origin);
         else
@@ -192,12 +208,32 @@ internal sealed class SetTests
             _parts.Add((item.Hi + 1, uint.MaxValue));
     }
 
-    private static int CopyTest(IrFunction f, int source, int target, int next)
+    private static int CopyTest(IrFunction f, int source, int first, int target, int next)
     {
         int copy = f.NewBlock();
         IrBlock old = f.Blocks[source];
         bool whenTrue = old.True == target;
         f.Branch(copy, old.Compare, old.A, old.B, whenTrue ? target : next, whenTrue ? next : target, old.Origin);
+        if (source != first)
+            CopyRequires(f, source, copy);
         return copy;
+    }
+
+    private static void CopyRequires(IrFunction f, int source, int target)
+    {
+        for (int r = f.Blocks[source].Require; r >= 0; r = f.Requires[r].Next)
+            f.AddRequire(target, f.Requires[r].Value);
+    }
+
+    private static void RequireOperands(IrFunction f, int block, int value)
+    {
+        IrValue v = f.Values[value];
+        if (v.Op is IrOp.LoadPacket or IrOp.ProtoChain or IrOp.Div or IrOp.Mod)
+            f.AddRequire(block, value);
+        if (v.Op is IrOp.Const or IrOp.Phi)
+            return;
+        RequireOperands(f, block, v.A);
+        if (v.B != IrFunction.Zero)
+            RequireOperands(f, block, v.B);
     }
 }

@@ -17,7 +17,7 @@ internal sealed partial class ClassicSelector
     private ushort[] _entryM = new ushort[64];
     private int[] _layout = new int[64];
     private int[] _slotOf = new int[64];
-    private int _stubs, _slots, _temps, _a, _x;
+    private int _slots, _temps, _a, _x;
     private ushort _m;
     private bool _failed;
     private Insn[] _code = new Insn[128];
@@ -38,7 +38,6 @@ internal sealed partial class ClassicSelector
     public ClassicInsn[]? Select(IrFunction f)
     {
         _f = f;
-        _stubs = _f.BlockCount;
         SplitEdges();
         _order.Compute(f);
         Grow();
