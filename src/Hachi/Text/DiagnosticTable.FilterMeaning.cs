@@ -33,7 +33,6 @@ public static partial class DiagnosticTable
     public static readonly DiagnosticInfo FilterMacNotLink = FilterError("HF0122", "Ethernet address used in non-ether expression",
         "A MAC address goes with 'ether host', 'ether src' or 'ether dst'.");
     public static readonly DiagnosticInfo FilterMac8NotLink = FilterError("HF0123", "'link' is the only valid proto qualifier for 'host $XX'", "Write 'link host $XX'.");
-    public static readonly DiagnosticInfo FilterQualifierApplied = FilterError("HF0124", "'{0}' qualifier applied to {1}", "An address is no port and no protocol number.");
     public static readonly DiagnosticInfo FilterNoAbbreviation = FilterError("HF0125", "'{0}' cannot be used as an abbreviation", "This word is a qualifier only.");
     public static readonly DiagnosticInfo FilterNoIndex = FilterError("HF0126", "'{0}' does not support the index operation", "Use an accessor of the protocol that carries it, for example link[…].");
     public static readonly DiagnosticInfo FilterLoadSize = FilterError("HF0127", "data size must be 1, 2, or 4", "An accessor reads 1, 2 or 4 bytes.");
