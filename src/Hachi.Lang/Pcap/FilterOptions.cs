@@ -36,6 +36,9 @@ public sealed record FilterOptions
     /// <summary>For headers in the byte order of the machine that captured.</summary>
     public SavefileOrder ByteOrder { get; init; }
 
+    /// <summary>Whether the passes run; without them the program does what was written, test by test (<c>-O0</c>).</summary>
+    public bool Optimise { get; init; } = true;
+
     /// <summary>Answers names; null knows none.</summary>
     public IFilterLookup? Lookup { get; init; }
 }
