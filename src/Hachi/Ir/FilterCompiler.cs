@@ -12,6 +12,7 @@ public sealed class FilterCompiler
     private readonly Specialise _specialise = new();
     private readonly MergeBlocks _merge = new();
     private readonly SetTests _sets = new();
+    private readonly Searches _searches = new();
     private readonly Phis _phis = new();
     private readonly ClassicSelector _selector = new();
 
@@ -32,6 +33,7 @@ public sealed class FilterCompiler
             return;
         if (passes.HasFlag(FilterPasses.Specialise))
             _specialise.Run(f);
+        _searches.Run(f);
         if (passes.HasFlag(FilterPasses.Merge))
             _merge.Run(f);
     }

@@ -6,7 +6,7 @@ namespace Hachi.Ir.Passes;
 /// </summary>
 internal sealed class Environments
 {
-    private const int EntriesMax = 48, ExclusionsLooked = 24;
+    private const int EntriesMax = 48, ExclusionsLooked = 24, OneOfMax = 8;
 
     private Known[] _pool = new Known[256];
     private int _poolCount;
@@ -122,8 +122,12 @@ internal sealed class Environments
         }
         Known known = Look(a);
         int answer = known.Decide(compare, k);
+        if (answer < 0 && known.OneOf != 0)
+            answer = DecideOneOf(known, compare, k);
         if (answer < 0 && compare == IrCompare.Eq && IsExcluded(known.Excluded, k))
             return 0;
+        if (answer < 0 && compare == IrCompare.Set && Find(Named(compare, a, b)) >= 0)
+            return 1;
         return answer;
     }
 
@@ -137,13 +141,14 @@ internal sealed class Environments
         }
         Known known = Look(a);
         known.Learn(compare, k, outcome);
+        if (known.OneOf != 0)
+            KeepOneOf(ref known, compare, k, outcome);
         if (compare == IrCompare.Eq && !outcome && !known.IsConst && !IsExcluded(known.Excluded, k))
         {
-            if (_excludedCount == _excluded.Length)
-                Array.Resize(ref _excluded, _excludedCount * 2);
-            _excluded[_excludedCount] = (k, known.Excluded);
-            known.Excluded = _excludedCount++;
+            known.Excluded = Link(k, known.Excluded);
         }
+        if (compare == IrCompare.Set && outcome && !System.Numerics.BitOperations.IsPow2(k))
+            Put(Known.Exactly(Named(compare, a, b), 1)); // which of the bits, nobody knows
         Put(known);
         ref IrValue v = ref _f.Values[a];
         if (v.Op == IrOp.And && _f.IsConst(v.B, out uint mask)) // what is known of x & mask is known of x
@@ -251,12 +256,73 @@ internal sealed class Environments
             mine.Lo = Math.Min(mine.Lo, other.Lo);
             return mine.Lo > 0;
         }
+        mine.OneOf = MeetOneOf(mine, other);
         mine.Lo = Math.Min(mine.Lo, other.Lo);
         mine.Hi = Math.Max(mine.Hi, other.Hi);
         mine.Zeros &= other.Zeros;
         mine.Ones &= other.Ones;
         mine.Excluded = MeetExcluded(mine.Excluded, other);
-        return mine.Lo > 0 || mine.Hi < uint.MaxValue || mine.Zeros != 0 || mine.Ones != 0 || mine.Excluded != 0;
+        return mine.Lo > 0 || mine.Hi < uint.MaxValue || mine.Zeros != 0 || mine.Ones != 0 || mine.Excluded != 0 || mine.OneOf != 0;
+    }
+
+    private int Link(uint k, int next)
+    {
+        if (_excludedCount == _excluded.Length)
+            Array.Resize(ref _excluded, _excludedCount * 2);
+        _excluded[_excludedCount] = (k, next);
+        return _excludedCount++;
+    }
+
+    /// <summary>Both sides know which words are possible: all of them are, after they meet.</summary>
+    private int MeetOneOf(in Known mine, in Known other)
+    {
+        if (mine.OneOf == other.OneOf && mine.OneOf != 0)
+            return mine.OneOf;
+        if ((mine.OneOf == 0 && !mine.IsConst) || (other.OneOf == 0 && !other.IsConst))
+            return 0;
+        int met = mine.OneOf != 0 ? mine.OneOf : Link(mine.Lo, 0), count = 0;
+        for (int i = met; i != 0; i = _excluded[i].Next)
+            count++;
+        int more = other.OneOf;
+        uint k = more == 0 ? other.Lo : _excluded[more].K;
+        while (true)
+        {
+            if (!IsExcluded(met, k))
+            {
+                met = Link(k, met);
+                count++;
+            }
+            more = more == 0 ? 0 : _excluded[more].Next;
+            if (more == 0)
+                return count <= OneOfMax ? met : 0;
+            k = _excluded[more].K;
+        }
+    }
+
+    private int DecideOneOf(in Known known, IrCompare compare, uint k)
+    {
+        int answer = -1;
+        for (int i = known.OneOf; i != 0; i = _excluded[i].Next)
+        {
+            int one = IrFold.Evaluate(compare, _excluded[i].K, k) ? 1 : 0;
+            if (answer >= 0 && answer != one)
+                return -1;
+            answer = one;
+        }
+        return answer;
+    }
+
+    private void KeepOneOf(ref Known known, IrCompare compare, uint k, bool outcome)
+    {
+        int kept = 0;
+        for (int i = known.OneOf; i != 0; i = _excluded[i].Next)
+            if (IrFold.Evaluate(compare, _excluded[i].K, k) == outcome)
+                kept = Link(_excluded[i].K, kept);
+        known.OneOf = kept;
+        if (kept == 0 || _excluded[kept].Next != 0)
+            return;
+        uint only = _excluded[kept].K;
+        (known.Lo, known.Hi, known.Zeros, known.Ones, known.OneOf) = (only, only, ~only, only, 0);
     }
 
     private int MeetExcluded(int head, in Known other)
@@ -269,10 +335,7 @@ internal sealed class Environments
             (uint k, int next) = _excluded[head];
             if (IsExcluded(other.Excluded, k) || other.Decide(IrCompare.Eq, k) == 0)
             {
-                if (_excludedCount == _excluded.Length)
-                    Array.Resize(ref _excluded, _excludedCount * 2);
-                _excluded[_excludedCount] = (k, met);
-                met = _excludedCount++;
+                met = Link(k, met);
             }
             head = next;
         }

@@ -23,6 +23,9 @@ public struct Known
     /// <summary>Head of a list of excluded words in <see cref="Environments.Excluded"/>, or 0.</summary>
     public int Excluded;
 
+    /// <summary>Head of the list of the only possible words in <see cref="Environments"/>, or 0 when there is no such list.</summary>
+    public int OneOf;
+
     /// <summary>Nothing is known.</summary>
     public static Known Nothing(int key) => new() { Key = key, Hi = uint.MaxValue };
 

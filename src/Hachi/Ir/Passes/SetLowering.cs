@@ -25,7 +25,7 @@ internal static class SetLowering
         /// <summary>Intervals that remain for words in floor..ceiling.</summary>
         public int Range(ReadOnlySpan<(uint Lo, uint Hi)> part, uint floor, uint ceiling)
         {
-            int leaf = part.Length <= 64 ? LinearMax : part.Length <= 256 ? 5 : 3;
+            int leaf = part.Length <= 24 ? LinearMax : part.Length <= 64 ? 5 : part.Length <= 256 ? 3 : 2;
             return Search(part, floor, ceiling, leaf);
         }
 

@@ -2,10 +2,12 @@ namespace Hachi.Ir.Passes;
 
 /// <summary>
 /// The pass that looks at runs of tests that all jump to one place when they hold (a or b or c …) and need nothing in between: their order is free,
-/// so tests of one value are brought together, become a set of intervals, and the set becomes few comparisons, balanced when it is large.
+/// so tests of one value are brought together and become a set of intervals, and the set becomes few comparisons.
 /// </summary>
 internal sealed class SetTests
 {
+    private const int LargeMin = 40;
+
     private readonly BlockOrder _order = new();
     private readonly List<Item> _items = [];
     private readonly List<(uint Lo, uint Hi)> _parts = [];
@@ -45,6 +47,18 @@ internal sealed class SetTests
             }
         }
         return changed;
+    }
+
+    /// <summary>Small sets become tests at once; large ones stay sets until <see cref="Searches"/>.</summary>
+    private static int Search(IrFunction f, int root, IntervalSet set, int target, int next, int origin)
+    {
+        if (set.Intervals.Length <= LargeMin)
+            return SetLowering.Lower(f, root, set, target, next, origin);
+        int block = f.NewBlock();
+        ref IrBlock b = ref f.Blocks[block];
+        (b.End, b.A, b.B, b.True, b.False, b.Origin) = (IrEnd.Member, root, f.Sets.Count, target, next, origin);
+        f.Sets.Add(set);
+        return block;
     }
 
     /// <summary>Collects the run that starts at a block and whose common target is its true (or false) successor; -1 when it is shorter than two.</summary>
@@ -174,17 +188,22 @@ internal sealed class SetTests
                     next = CopyTest(f, items[i].Block, first, target, next);
             if (members > 1 && _parts.Count > 0)
             {
-                next = SetLowering.Lower(f, items[single].Root, IntervalSet.Of(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_parts)), target, next,
+                next = Search(f, items[single].Root, IntervalSet.Of(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_parts)), target, next,
                     f.Blocks[first].Origin);
                 for (int i = 0; i < items.Length; i++)
                     if (items[i].Group == g && items[i].IsSet && items[i].Block != first)
                         CopyRequires(f, items[i].Block, next);
             }
             // what an earlier block had established may come later now
-            if (needs && next != target && f.Blocks[next].End == IrEnd.Branch)
+            if (needs && next != target && f.Blocks[next].End is IrEnd.Branch or IrEnd.Member)
                 RequireOperands(f, next, f.Blocks[next].A);
         }
         IrBlock made = f.Blocks[next];
+        if (made.End == IrEnd.Member)
+        {
+            f.Goto(first, next);
+            return;
+        }
         if (made.End == IrEnd.Branch && next != target)
             CopyRequires(f, next, first);
         ref IrBlock old = ref f.Blocks[first];

@@ -10,7 +10,7 @@ internal sealed partial class ClassicSelector
     private readonly List<(int Phi, int Value, int Block)> _defaults = [];
     private readonly List<(int From, int Value)> _into = [];
     private readonly HashSet<int> _marked = [];
-    private int[] _idom = new int[64], _rank = new int[64];
+    private readonly Dominators _idom = new();
 
     private bool IsDefault(int phi, int value)
     {
@@ -36,7 +36,7 @@ internal sealed partial class ClassicSelector
         _defaults.Clear();
         if (_slots == 0)
             return;
-        ComputeDominators();
+        _idom.Compute(_f, _order);
         foreach (int b in _order.Blocks)
         {
             int at = 0, used = 0;
@@ -98,7 +98,7 @@ internal sealed partial class ClassicSelector
                     continue;
                 several |= rest != None && rest != other;
                 rest = other;
-                common = common == None ? from : Common(common, from);
+                common = common == None ? from : _idom.Common(common, from);
             }
             int count = 0;
             foreach ((_, int other) in _into)
@@ -197,47 +197,5 @@ internal sealed partial class ClassicSelector
             default:
                 return CanCompute(v.A, block) && (v.B == IrFunction.Zero || CanCompute(v.B, block));
         }
-    }
-
-    private int Common(int a, int b)
-    {
-        while (a != b)
-        {
-            if (_rank[a] > _rank[b])
-                a = _idom[a];
-            else
-                b = _idom[b];
-        }
-        return a;
-    }
-
-    private void ComputeDominators()
-    {
-        if (_idom.Length < _f.BlockCount)
-        {
-            _idom = new int[_f.BlockCount * 2];
-            _rank = new int[_f.BlockCount * 2];
-        }
-        int rank = 0;
-        foreach (int b in _order.Blocks)
-        {
-            _rank[b] = rank++;
-            _idom[b] = None;
-        }
-        _idom[_f.Entry] = _f.Entry;
-        foreach (int b in _order.Blocks) // no loops: every block comes after all that lead to it
-        {
-            ref IrBlock block = ref _f.Blocks[b];
-            if (block.End is IrEnd.Goto or IrEnd.Branch)
-                Meet(block.True, b);
-            if (block.End == IrEnd.Branch)
-                Meet(block.False, b);
-        }
-    }
-
-    private void Meet(int block, int pred)
-    {
-        int other = _idom[block];
-        _idom[block] = other == None ? pred : Common(other, pred);
     }
 }
