@@ -87,7 +87,8 @@ public static class OpTable
             rows.Add(Row(Alu64 | End, Shape.ByteOrder, $"bswap{bits}", $"bswap{bits}", 64, group) with { Src = 0, Offset = 0, Imm = bits, Mcpu = 4, Kernel = s_v4 });
         }
 
-        rows.Add(Row(Alu64 | Mov | X, Shape.AddressCast, "addr_space_cast", "addr_space_cast", 64, Kernel) with { Offset = 1, Kernel = new KernelVersion(6, 9) });
+        foreach (int spaces in (ReadOnlySpan<int>)[1, 1 << 16]) // from and to space 1, an arena
+            rows.Add(Row(Alu64 | Mov | X, Shape.AddressCast, "addr_space_cast", "addr_space_cast", 64, Kernel) with { Offset = 1, Imm = spaces, Kernel = new KernelVersion(6, 9) });
     }
 
     private static void Jumps(List<OpForm> rows)

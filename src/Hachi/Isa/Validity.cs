@@ -99,8 +99,6 @@ public static class Validity
     {
         if (form.Kernel is null)
             Report(found, index, DiagnosticTable.InsnNotLoadable, form.Mnemonic);
-        if (form.Shape == Shape.AddressCast && insn.Imm is not (1 or (1 << 16)))
-            Report(found, index, DiagnosticTable.InsnField, insn.Opcode, "imm", insn.Imm);
         if (form.Shape != Shape.AluImm)
             return;
         int op = insn.Opcode & OpMask;
