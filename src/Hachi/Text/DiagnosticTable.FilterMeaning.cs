@@ -29,7 +29,6 @@ public static partial class DiagnosticTable
     public static readonly DiagnosticInfo FilterLinkAddress = FilterError("HF0118", "illegal link-layer address '{0}'", "Write a MAC address (or $XX on ARCnet and MS/TP).");
     public static readonly DiagnosticInfo FilterHostBits = FilterError("HF0119", "non-network bits set in \"{0}\"", "Bits behind the prefix must be 0.");
     public static readonly DiagnosticInfo FilterMaskLength = FilterError("HF0120", "mask length must be <= {0}", "The prefix is longer than the address.");
-    public static readonly DiagnosticInfo FilterMaskForNets = FilterError("HF0121", "Mask syntax for networks only", "A prefix or mask goes with 'net'.");
     public static readonly DiagnosticInfo FilterMacNotLink = FilterError("HF0122", "Ethernet address used in non-ether expression",
         "A MAC address goes with 'ether host', 'ether src' or 'ether dst'.");
     public static readonly DiagnosticInfo FilterMac8NotLink = FilterError("HF0123", "'link' is the only valid proto qualifier for 'host $XX'", "Write 'link host $XX'.");

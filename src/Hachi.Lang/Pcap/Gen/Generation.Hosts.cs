@@ -31,7 +31,7 @@ internal sealed partial class Generation
                 Test link = LinkProtocol(EtherDecnet);
                 return And(link, DecnetHost(address, dir, q));
             default:
-                return Fail(DiagnosticTable.FilterQualifier, q.ProtoSpan, Keywords.Of(proto), q.Type == FilterType.Net ? "ip net" : "ip host");
+                return Fail(DiagnosticTable.FilterQualifier, q.ProtoSpan, Keywords.Of(proto), _context);
         }
     }
 
@@ -70,7 +70,7 @@ internal sealed partial class Generation
     private Test Host6(UInt128 address, UInt128 mask, FilterProtocol proto, FilterDirection dir, Qualifiers q)
     {
         if (proto is not (FilterProtocol.Default or FilterProtocol.Ip6))
-            return Fail(DiagnosticTable.FilterQualifier, q.ProtoSpan, Keywords.Of(proto), q.Type == FilterType.Net ? "ip6 net" : "ip6 host");
+            return Fail(DiagnosticTable.FilterQualifier, q.ProtoSpan, Keywords.Of(proto), _context);
         Test link = LinkProtocol(EtherIpv6);
         if (mask == UInt128.Zero && address == UInt128.Zero)
             return link;
@@ -218,8 +218,32 @@ internal sealed partial class Generation
         Test mac = MacByName(q, id, FilterDirection.Or, "gateway");
         if (_error is not null)
             return mac;
-        Test host = HostByName(q, id, q.Proto, FilterProtocol.Ip, FilterDirection.Or);
-        return And(mac, Not(host));
+        string name = id.Text.ToString();
+        IReadOnlyList<HostAddress> addresses = _options.Lookup?.Hosts(name) ?? [];
+        Test test = q.Proto switch
+        {
+            FilterProtocol.Arp => Forwarded(EtherArp, 14, 24, addresses, q),
+            FilterProtocol.Rarp => Forwarded(EtherRarp, 14, 24, addresses, q),
+            _ => Forwarded(EtherIpv4, 12, 16, addresses, q),
+        };
+        if (q.Proto == FilterProtocol.Default)
+        {
+            test = Or(test, Forwarded(EtherArp, 14, 24, addresses, q));
+            test = Or(test, Forwarded(EtherRarp, 14, 24, addresses, q));
+        }
+
+        return addresses.Any(static address => !address.IsIpv6) ? And(mac, test) : Fail(DiagnosticTable.FilterUnknownHost, id.Span, name);
+    }
+
+    /// <summary>A packet of the protocol that is neither from nor for one of the addresses.</summary>
+    private Test Forwarded(uint protocol, uint source, uint destination, IReadOnlyList<HostAddress> addresses, Qualifiers q)
+    {
+        Test link = LinkProtocol(protocol);
+        Test? own = null;
+        foreach (HostAddress address in addresses)
+            if (!address.IsIpv6)
+                own = OrFirst(own, Address((uint)address.Value, AllBits, FilterDirection.Or, source, destination, q));
+        return own is null ? link : And(link, Not(own));
     }
 
     /// <summary>Data messages with the long or the short header, with one byte of padding or none; addresses are little-endian.</summary>

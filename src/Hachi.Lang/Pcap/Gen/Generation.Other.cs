@@ -124,7 +124,7 @@ internal sealed partial class Generation
             case LlcTest.U:
                 return And(header, LlcControl(3, 0x03));
             case LlcTest.SSubtype:
-                return And(header, LlcControl(node.Value, 0x0f));
+                return And(header, LlcControl(node.Value | 1, 0x0f));
             default:
                 return And(header, LlcControl(node.Value, 0xef));
         }

@@ -6,6 +6,9 @@ namespace Hachi.Lang.Pcap.Gen;
 /// <summary>Primitives: qualifiers and what they say of an identifier.</summary>
 internal sealed partial class Generation
 {
+    /// <summary>The current primitive as messages about its protocol name it.</summary>
+    private string _context = "";
+
     private Test Primitive(PrimitiveNode node) => Primitive(node.Qualifiers, node.Id);
 
     private Test Primitive(Qualifiers q, Identifier id)
@@ -45,12 +48,14 @@ internal sealed partial class Generation
                 if (_options.Lookup?.Network(id.Text.ToString()) is not { } net || net == 0)
                     return Fail(DiagnosticTable.FilterUnknownNetwork, id.Span, id.Text.ToString());
                 Addresses.LeftJustify(ref net, out uint mask);
+                _context = "net <IPv4 network name>";
                 return Host(net, mask, q.Proto, q);
             case FilterType.Default:
             case FilterType.Host:
                 if (q.Proto == FilterProtocol.Link)
                     return MacByName(q, id, q.Dir, "link host NAME");
                 // Where the link layer has no type field, a host is ip or ip6, not arp or rarp.
+                _context = "host <Internet hostname>";
                 bool isIpOnly = _at.Type.Constant == Offset.Unset && q.Proto == FilterProtocol.Default;
                 return HostByName(q, id, isIpOnly ? FilterProtocol.Ip : q.Proto, isIpOnly ? FilterProtocol.Ip6 : q.Proto, q.Dir);
             case FilterType.Port:
@@ -95,6 +100,7 @@ internal sealed partial class Generation
                 value <<= 32 - bits;
                 if (!isDotted && q.Type == FilterType.Net)
                     Addresses.LeftJustify(ref value, out mask);
+                _context = q.Type == FilterType.Net ? "net <IPv4 address>" : "host <IPv4 address>";
                 return Host(value, mask, q.Proto, q);
             case FilterType.Port:
             case FilterType.PortRange:
@@ -116,12 +122,10 @@ internal sealed partial class Generation
             return FailDecnet(q);
         if (!ReadIpv4Net(id, out uint net, out uint mask))
             return False();
-        return q.Type switch
-        {
-            FilterType.Net => Host(net, mask, q.Proto, q),
-            FilterType.Gateway => Fail(DiagnosticTable.FilterQualifier, q.TypeSpan, "gateway", Whole(id)),
-            _ => Fail(DiagnosticTable.FilterMaskForNets, id.Span),
-        };
+        _context = "net <IPv4 prefix>";
+        return q.Type == FilterType.Net
+            ? Host(net, mask, q.Proto, q)
+            : Fail(DiagnosticTable.FilterQualifier, q.TypeSpan, Keywords.Of(q.Type == FilterType.Default ? FilterType.Host : q.Type), Whole(id));
     }
 
     /// <summary>A network and its mask; false after an error.</summary>
@@ -182,8 +186,10 @@ internal sealed partial class Generation
             case FilterType.Host:
                 if (isPrefix && id.Number != 128)
                     return Fail(DiagnosticTable.FilterQualifier, q.TypeSpan, "host", Whole(id));
+                _context = "host <IPv6 address>";
                 return Host6(address, mask, q.Proto, q);
             case FilterType.Net:
+                _context = "net <IPv6 prefix>";
                 return Host6(address, mask, q.Proto, q);
             default:
                 return Fail(DiagnosticTable.FilterQualifier, q.TypeSpan, Keywords.Of(q.Type), isPrefix && id.Number != 128 ? Whole(id) : id.Text.ToString());
