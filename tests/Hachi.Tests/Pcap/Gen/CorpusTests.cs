@@ -18,12 +18,13 @@ public sealed class CorpusTests
     {
         Random random = Volume.Random(nameof(Accepted_expressions_decide_like_the_unoptimised_listings));
         var wrong = new List<string>();
-        int rows = 0, packets = 0;
+        int rows = 0, packets = 0, reached = 0, edges = 0;
         foreach (JsonElement row in Corpus.Rows("accept"))
         {
             rows++;
             var listing = new Listing(row.Field("unopt")!);
-            List<(byte[] Data, PacketMetadata Metadata)> made = Probe(listing, random, Volume.Of(3000, 150));
+            List<(byte[] Data, PacketMetadata Metadata)> made = Probe(listing, random, Volume.Of(3000, 150), ref reached);
+            edges += listing.Branches * 2;
             foreach (JsonElement alias in row.GetProperty("aliases").EnumerateArray())
             {
                 GeneratedFilter filter = Corpus.Generate(alias.GetString()!, Corpus.Link(row), Corpus.Options(row));
@@ -38,7 +39,8 @@ public sealed class CorpusTests
             }
         }
 
-        TestContext.Current.TestOutputHelper?.WriteLine($"{rows} rows, {packets} decisions compared");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{rows} rows, {packets} decisions compared, {reached} of {edges} branch outcomes reached");
+        Assert.True(reached * 10 > edges * 9, "the packets do not reach enough");
         Assert.True(wrong.Count == 0, $"{wrong.Count} differences; {Volume.Note}\n" + string.Join('\n', wrong.Take(60)));
     }
 
@@ -56,7 +58,7 @@ public sealed class CorpusTests
     /// The captures' packets, and packets found by running the listing, looking at what a branch compared, and changing those bytes so that it goes the other
     /// way; each also cut short at every length near a load.
     /// </summary>
-    private static List<(byte[] Data, PacketMetadata Metadata)> Probe(Listing listing, Random random, int rounds)
+    private static List<(byte[] Data, PacketMetadata Metadata)> Probe(Listing listing, Random random, int rounds, ref int reached)
     {
         var made = new List<(byte[] Data, PacketMetadata Metadata)>();
         foreach ((_, List<Packet> packets) in Corpus.Captures.Values)
@@ -85,6 +87,7 @@ public sealed class CorpusTests
                 queue.Add((data.Length < 128 ? [.. data, .. new byte[128 - data.Length]] : data, metadata));
         }
 
+        reached += edges.Count;
         return made;
     }
 
@@ -175,6 +178,8 @@ public sealed class CorpusTests
         }
 
         TestContext.Current.TestOutputHelper?.WriteLine($"{count} expressions, {accepted} accepted, {other.Count} with another text");
+        foreach (string text in other)
+            TestContext.Current.TestOutputHelper?.WriteLine(text);
         Assert.True(accepted == 0 && other.Count * 200 <= count, string.Join('\n', other.Take(80)));
     }
 }

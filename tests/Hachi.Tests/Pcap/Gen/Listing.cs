@@ -42,7 +42,8 @@ internal sealed partial class Listing
         Assert.NotEmpty(_lines);
     }
 
-    public bool Loops => _lines.Where((line, at) => line.Op == "ja" && line.Number <= at).Any();
+    /// <summary>Number of conditional jumps.</summary>
+    public int Branches => _lines.Count(line => line.Jt != line.Jf);
 
     /// <summary>What the program returns for a packet; 0 when a load fails.</summary>
     public uint Run(ReadOnlySpan<byte> packet, uint length, in PacketMetadata metadata, List<Taken>? trace = null)
