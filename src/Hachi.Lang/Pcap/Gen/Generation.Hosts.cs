@@ -207,7 +207,7 @@ internal sealed partial class Generation
                 Test destination = Equal(TestField.DestinationMac8, Base.LinkHeader, layout.MacDestination, 1, address);
                 return dir == FilterDirection.And ? And(source, destination) : Or(source, destination);
             default:
-                return Fail(DiagnosticTable.FilterQualifier, q?.DirSpan ?? default, Keywords.Of(dir), context);
+                return Fail(DiagnosticTable.FilterWlanOnly, q?.DirSpan ?? default, Keywords.Of(dir));
         }
     }
 
