@@ -85,7 +85,7 @@ internal sealed partial class Listing
                     from = new Origin((int)at, size, 0xffffffff, 0);
                     break;
                 case "ldxb":
-                    k = uint.Parse(line.Arg.AsSpan()[(line.Arg.IndexOf("[", StringComparison.Ordinal) + 1)..line.Arg.IndexOf(']', StringComparison.Ordinal)], CultureInfo.InvariantCulture);
+                    k = uint.Parse(line.Arg.AsSpan()[(line.Arg.IndexOf('[') + 1)..line.Arg.IndexOf(']')], CultureInfo.InvariantCulture);
                     if (k >= packet.Length)
                         return 0;
                     x = (uint)(packet[(int)k] & 0xf) * 4;
