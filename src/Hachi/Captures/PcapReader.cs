@@ -68,6 +68,12 @@ internal sealed class PcapReader : CaptureReader
     /// <summary>Whether records carry interface index, protocol and packet type.</summary>
     internal bool HasKuznetsovRecords { get; }
 
+    /// <summary>Bytes before each packet.</summary>
+    internal int RecordHeaderLength => _recordHeaderBytes;
+
+    /// <summary>Whether the original length stands before the captured one.</summary>
+    internal bool HasSwappedLengths => _order == LengthOrder.Swapped;
+
     internal override ReadOnlySpan<byte> FileHeader => _header;
 
     private protected override string RecordNoun => "the packet record";
