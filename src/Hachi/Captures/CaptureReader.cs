@@ -1,7 +1,5 @@
 using System.Buffers;
 using System.Buffers.Binary;
-using System.IO.Compression;
-using System.Text;
 using Hachi.Text;
 
 namespace Hachi.Captures;
@@ -99,7 +97,7 @@ public abstract class CaptureReader : IDisposable
         bool compressed = length >= 3 && buffer[0] == 0x1f && buffer[1] == 0x8b && buffer[2] == 8;
         if (compressed && diagnostic is null)
         {
-            stream = new GZipStream(new PrefixedStream(buffer.AsSpan(0, length).ToArray(), stream, leaveOpen), CompressionMode.Decompress);
+            stream = new GzipInput(buffer.AsSpan(0, length).ToArray(), stream, leaveOpen);
             leaveOpen = false;
             length = 0;
             diagnostic = Fill(stream, buffer, ref length, 24);
@@ -310,53 +308,4 @@ public abstract class CaptureReader : IDisposable
 
     /// <summary>What the formats get from <see cref="Open"/>.</summary>
     internal readonly record struct Source(Stream Stream, bool LeaveOpen, byte[] Buffer, int Length, bool IsCompressed);
-
-    /// <summary>Bytes that were read already, then the rest of a stream.</summary>
-    private sealed class PrefixedStream(byte[] prefix, Stream rest, bool leaveOpen) : Stream
-    {
-        private int _used;
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-        public override int Read(Span<byte> buffer)
-        {
-            if (_used == prefix.Length)
-                return rest.Read(buffer);
-            int count = Math.Min(buffer.Length, prefix.Length - _used);
-            prefix.AsSpan(_used, count).CopyTo(buffer);
-            _used += count;
-            return count;
-        }
-
-        public override void Flush()
-        {
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        protected override void Dispose(bool disposing)
-        {
-            if (disposing && !leaveOpen)
-                rest.Dispose();
-            base.Dispose(disposing);
-        }
-    }
 }

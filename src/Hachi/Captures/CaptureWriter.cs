@@ -86,13 +86,13 @@ public abstract class CaptureWriter : IDisposable
     {
         if (_disposed)
             return;
-        _disposed = true;
         try
         {
             Flush();
         }
         finally
         {
+            _disposed = true;
             ArrayPool<byte>.Shared.Return(_buffer);
             _buffer = [];
             if (!_leaveOpen)
