@@ -26,7 +26,7 @@ public sealed record ParsedFilter(string Text, FilterNode? Root, IReadOnlyList<D
 public static class FilterParser
 {
     /// <summary>How deep parentheses, <c>not</c> and arithmetic may nest.</summary>
-    public const int MaxDepth = 500;
+    public const int MaxDepth = 200;
 
     /// <summary>Parses an expression. Never throws: errors are in the result.</summary>
     public static ParsedFilter Parse(string text)

@@ -21,7 +21,7 @@ internal ref partial struct Parser
         if (id.Kind is not (IdKind.Name or IdKind.Mac48 or IdKind.Mac8) && !CheckAddress(qualifiers, id))
             return default;
         var node = new PrimitiveNode(qualifiers, id, start < 0 ? id.Span : TextSpan.Cover(new TextSpan(start, 0), id.Span));
-        return new Item(ItemKind.Id, Log(node, 0), null, qualifiers, 0, node.Span);
+        return new Item(ItemKind.Id, Log(node, 0), qualifiers, node.Span);
     }
 
     private readonly TextSpan NameSpan(Token token) =>
@@ -164,7 +164,7 @@ internal ref partial struct Parser
         if (IsSet(Peek()))
             return Set(qualifiers, start);
         FilterNode? node = Operand(Allow.Id, qualifiers, start, out _, out _);
-        return node is null ? default : new Item(ItemKind.Term, node, null, qualifiers, 0, node.Span);
+        return node is null ? default : new Item(ItemKind.Term, node, qualifiers, node.Span);
     }
 
     /// <summary>All other terms.</summary>
@@ -210,7 +210,7 @@ internal ref partial struct Parser
     }
 
     private Item Term(FilterNode? node) =>
-        node is null ? default : new Item(ItemKind.Term, Log(node, 0), null, Qualifiers.Undefined, 0, node.Span);
+        node is null ? default : new Item(ItemKind.Term, Log(node, 0), Qualifiers.Undefined, node.Span);
 
     private ByteNode? Byte(Token word)
     {
@@ -274,7 +274,7 @@ internal ref partial struct Parser
         bool[] ors = _ors.AsSpan(start, terms.Length - 1).ToArray();
         _termCount = start;
         FilterNode node = terms.Length == 1 ? terms[0] : new ChainNode(terms, ors, TextSpan.Cover(word.Span, close.Span));
-        return new Item(ItemKind.Term, node, null, Qualifiers.Undefined, 0, node.Span);
+        return new Item(ItemKind.Term, node, Qualifiers.Undefined, node.Span);
     }
 
     private static FilterNode FieldTest(Token word, RelationOp op, Token value, int start)
@@ -305,7 +305,7 @@ internal ref partial struct Parser
             return default;
         TextSpan span = TextSpan.Cover(word.Span, operand.Span);
         FilterNode node = word.Length == "inner".Length ? new InnerNode(operand, span) : new AnyVlanNode(operand, span);
-        return new Item(ItemKind.Term, node, null, last, 0, span);
+        return new Item(ItemKind.Term, node, last, span);
     }
 
     /// <summary>Whether the next words are <c>in {</c> or <c>in @</c>, which libpcap refuses whatever <c>in</c> may be the name of.</summary>
@@ -348,7 +348,7 @@ internal ref partial struct Parser
         _lexer.Position = end;
         _token = default;
         var node = new SetNode(qualifiers, [.. items], new TextSpan(start, end - start));
-        return new Item(ItemKind.Term, Log(node, 0), null, qualifiers, 0, node.Span);
+        return new Item(ItemKind.Term, Log(node, 0), qualifiers, node.Span);
     }
 
     private readonly int SkipBlanks(int at, bool commas)

@@ -118,9 +118,9 @@ internal ref partial struct Parser
         _ => RelationOp.Le,
     };
 
-    private readonly ValueNode ToValue(Item item) => item.Value ?? Log(new NumberNode(item.Number, item.Span), 0);
+    private readonly ValueNode ToValue(Item item) => (ValueNode?)item.Node ?? Log(new NumberNode(item.Number, item.Span), 0);
 
-    private static Item OfValue(ValueNode? value) => value is null ? default : new Item(ItemKind.Value, null, value, null, 0, value.Span);
+    private static Item OfValue(ValueNode? value) => value is null ? default : new Item(ItemKind.Value, value, null, value.Span);
 
     /// <summary>Refuses a tree that is too tall for those who will walk it.</summary>
     private ValueNode? Grown(ValueNode node, int parts)

@@ -58,7 +58,15 @@ internal ref partial struct Parser(string text, List<SyntaxNode>? log)
         Value,
     }
 
-    private readonly record struct Item(ItemKind Kind, FilterNode? Filter, ValueNode? Value, Qualifiers? Qualifiers, uint Number, TextSpan Span);
+    /// <summary>A piece: its node (none for a number), what the next identifier inherits, the value of a number.</summary>
+    private readonly struct Item(ItemKind kind, SyntaxNode? node, Qualifiers? qualifiers, TextSpan span, uint number = 0)
+    {
+        public readonly SyntaxNode? Node = node;
+        public readonly Qualifiers? Qualifiers = qualifiers;
+        public readonly TextSpan Span = span;
+        public readonly uint Number = number;
+        public readonly ItemKind Kind = kind;
+    }
 
     /// <summary>Parses everything; null when empty or wrong.</summary>
     public FilterNode? Run()
@@ -120,7 +128,10 @@ internal ref partial struct Parser(string text, List<SyntaxNode>? log)
             Take();
         Item item = Element(allow, inherited, nots == 0 ? start : -1);
         FilterNode? node = Finish(item, allow, inherited, start, out isTerm, out qualifiers);
-        return node is null || nots == 0 ? node : new NotNode(node, nots, TextSpan.Cover(new TextSpan(from, 0), node.Span));
+        if (node is null || nots == 0)
+            return node;
+        TextSpan span = TextSpan.Cover(new TextSpan(from, 0), node.Span);
+        return node is NotNode not ? new NotNode(not.Operand, nots + not.Count, span) : new NotNode(node, nots, span);
     }
 
     /// <summary>Makes a term or an identifier of what may still be a value or a number.</summary>
@@ -129,7 +140,7 @@ internal ref partial struct Parser(string text, List<SyntaxNode>? log)
         isTerm = item.Kind != ItemKind.Id;
         qualifiers = item.Qualifiers ?? inherited;
         if (item.Kind is ItemKind.Term or ItemKind.Id)
-            return item.Filter;
+            return (FilterNode?)item.Node;
         if (item.Kind == ItemKind.Failed)
             return null;
         if (item.Kind == ItemKind.Number && (allow & Allow.Id) != 0 && ((allow & Allow.Term) == 0 || Peek().EndsOperand))
@@ -155,7 +166,7 @@ internal ref partial struct Parser(string text, List<SyntaxNode>? log)
         {
             case TokenKind.Number:
                 Take();
-                return new Item(ItemKind.Number, null, null, null, token.Number, token.Span);
+                return new Item(ItemKind.Number, null, null, token.Span, token.Number);
             case TokenKind.LeftParen:
                 return Parenthesised(allow, inherited);
             case TokenKind.Name when term && IsPrefix(token):
@@ -189,7 +200,7 @@ internal ref partial struct Parser(string text, List<SyntaxNode>? log)
         if (Peek().Kind == TokenKind.Not && inner != 0)
         {
             FilterNode? node = Operand(inner, inherited, -1, out bool isTerm, out Qualifiers last);
-            first = node is null ? default : new Item(isTerm ? ItemKind.Term : ItemKind.Id, node, null, last, 0, node.Span);
+            first = node is null ? default : new Item(isTerm ? ItemKind.Term : ItemKind.Id, node, last, node.Span);
         }
         else
         {
@@ -203,13 +214,13 @@ internal ref partial struct Parser(string text, List<SyntaxNode>? log)
             return Failed(Peek());
         Token close = Take();
         _depth--;
-        return result with { Span = TextSpan.Cover(open.Span, close.Span) };
+        return new Item(result.Kind, result.Node, result.Qualifiers, TextSpan.Cover(open.Span, close.Span), result.Number);
     }
 
     /// <summary>What the first piece inside parentheses turns out to begin, parsed up to the closing one.</summary>
     private Item AfterFirst(Item first, bool expression, bool list, bool value, Qualifiers inherited)
     {
-        FilterNode? node = first.Filter;
+        FilterNode? node = first.Node as FilterNode;
         Qualifiers last = first.Qualifiers ?? inherited;
         bool isTerm = first.Kind == ItemKind.Term;
         if (first.Kind is ItemKind.Number or ItemKind.Value)
@@ -240,7 +251,7 @@ internal ref partial struct Parser(string text, List<SyntaxNode>? log)
         if (node is null)
             return default;
         node = Chain(node, last, isTerm ? Allow.Term | Allow.Id : Allow.Id);
-        return node is null ? default : new Item(isTerm ? ItemKind.Term : ItemKind.Id, node, null, inherited, 0, node.Span);
+        return node is null ? default : new Item(isTerm ? ItemKind.Term : ItemKind.Id, node, inherited, node.Span);
     }
 
     private Token Peek()
