@@ -20,7 +20,16 @@ done
 cp tests/consumer/* "$work/"
 export NUGET_PACKAGES=$work/cache
 dotnet build "$work/Consumer.csproj" -c Release -p:HachiVersion="$version" -p:RestoreSources="$feed" -o "$work/out" -v q --nologo
-said=$(dotnet "$work/out/Consumer.dll")
+# A capture of two Ethernet packets: TCP from port 49152 to 443, UDP from port 49152 to 53.
+zeros() { head -c "$1" /dev/zero; }
+{
+    printf '\xd4\xc3\xb2\xa1\x02\x00\x04\x00'; zeros 8; printf '\x00\x00\x04\x00\x01\x00\x00\x00'
+    zeros 8; printf '\x36\x00\x00\x00\x36\x00\x00\x00'; zeros 12; printf '\x08\x00\x45\x00\x00\x28\x00\x01\x00\x00\x40\x06'; zeros 10
+    printf '\xc0\x00\x01\xbb'; zeros 16
+    zeros 8; printf '\x2a\x00\x00\x00\x2a\x00\x00\x00'; zeros 12; printf '\x08\x00\x45\x00\x00\x1c\x00\x01\x00\x00\x40\x11'; zeros 10
+    printf '\xc0\x00\x00\x35\x00\x08\x00\x00'
+} > "$work/two.pcap"
+said=$(dotnet "$work/out/Consumer.dll" "$work/two.pcap")
 expected=$(cat tests/consumer/expected.txt)
 [ "$said" = "$expected" ] || { printf 'the consumer said:\n%s\nexpected:\n%s\n' "$said" "$expected"; exit 1; }
 

@@ -12,8 +12,9 @@ under_sudo() { [ -n "${SUDO_UID:-}" ] && [ "${SUDO_UID:-0}" != 0 ] && [ "$(id -u
 
 # need_sdk WHO: ends the script with the remedy when there is no SDK that global.json accepts.
 need_sdk() {
-    if command -v dotnet >/dev/null 2>&1 && (cd "$root" && dotnet --version) >/dev/null 2>&1; then
-        return 0
+    if command -v dotnet >/dev/null 2>&1; then
+        sdk_said=$(cd "$root" && dotnet --version 2>&1) && return 0
+        echo "$1: dotnet is here, but it says: $(echo "$sdk_said" | tail -n 1)" >&2
     fi
     cat >&2 <<EOF
 $1: building needs the .NET 10 SDK, and it is not here. To get it without root:

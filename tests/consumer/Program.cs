@@ -1,4 +1,11 @@
-using Hachi.Isa;
+using Hachi.Captures;
+using Hachi.Lang.Pcap;
 
-var program = new ClassicProgram([new ClassicInsn(ClassicOpcode.Ret, 1)]);
-Console.WriteLine($"{program.Insns.Length} instruction");
+CaptureFilter filter = CaptureFilter.Compile("tcp port 443");
+using CaptureReader reader = CaptureReader.Open(File.OpenRead(args[0]), out var problem) ?? throw new InvalidDataException(problem?.Message);
+int kept = 0;
+while (reader.TryReadBatch(out CaptureBatch batch))
+    foreach (PacketRecord record in batch.Records)
+        if (filter.Matches(batch.Data(record)))
+            kept++;
+Console.WriteLine($"{kept} packets match '{filter}'");

@@ -54,7 +54,7 @@ internal sealed partial class AssemblerRun
         if (isAtomic)
             return ReadAtomic(dst, word);
         string[] known = ["addr_space_cast", "load_acquire", "atomic_fetch_add", "atomic_fetch_or", "atomic_fetch_and", "atomic_fetch_xor", "xchg_64", "cmpxchg_64"];
-        string? near = Nearest.Find(name, known);
+        string? near = Nearest.To(name, known);
         return _cursor.Report(DiagnosticTable.AsmUnknownMnemonic, word, near is null ? null : $"did you mean `{near}`?", Cursor.Quote(name));
     }
 

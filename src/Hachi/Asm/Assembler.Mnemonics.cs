@@ -35,7 +35,7 @@ internal sealed partial class AssemblerRun
             s_byMnemonic.TryGetValue(name[..^2], out forms);
         if (forms is null)
         {
-            string? near = Nearest.Find(name, s_words);
+            string? near = Nearest.To(name, s_words);
             return _cursor.Report(DiagnosticTable.AsmUnknownMnemonic, span, near is null ? null : $"did you mean `{near}`?", Cursor.Quote(name));
         }
         return forms[0].Shape switch

@@ -69,7 +69,7 @@ internal sealed partial class AssemblerRun(string text, List<Diagnostic> diagnos
             }
             if (!isKnown)
             {
-                string? near = Nearest.Find(name, _labels.Keys);
+                string? near = Nearest.To(name, _labels.Keys);
                 _cursor.Report(DiagnosticTable.AsmUnknownLabel, span, near is null ? null : $"did you mean `{near}`?", Cursor.Quote(name));
                 continue;
             }

@@ -45,7 +45,7 @@ internal sealed partial class ClassicRun
             return AcceptX() ? Emit(register) : ReadConstant(ClassicTable.Find(name, ClassicShape.AluK)!);
         if (name is "ld" or "ldh" or "ldb" or "ldx" or "ldxb" or "st" or "stx")
             return ReadAccess(word);
-        string? near = Nearest.Find(name, s_words);
+        string? near = Nearest.To(name, s_words);
         return _cursor.Report(DiagnosticTable.AsmUnknownMnemonic, word, near is null ? null : $"did you mean `{near}`?", Cursor.Quote(name));
     }
 
@@ -190,7 +190,7 @@ internal sealed partial class ClassicRun
             return EmitForm(Form(name, ClassicShape.Length), 0, word.Start);
         if (ClassicTable.FindExtension(extension) is { } known)
             return EmitForm(Form(name, ClassicShape.Absolute), known.Offset, word.Start);
-        string? near = Nearest.Find(extension, ClassicTable.Extensions.Where(e => e.Name is not null).Select(e => e.Name!).Append(ClassicTable.LengthName));
+        string? near = Nearest.To(extension, ClassicTable.Extensions.Where(e => e.Name is not null).Select(e => e.Name!).Append(ClassicTable.LengthName));
         return _cursor.Report(DiagnosticTable.AsmExpected, word, near is null ? null : $"did you mean `{near}`?", "extension such as `len` or `proto`", Cursor.Quote(extension));
     }
 

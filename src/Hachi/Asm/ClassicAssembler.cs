@@ -82,7 +82,7 @@ internal sealed partial class ClassicRun(string text, List<Diagnostic> diagnosti
                 SetTarget(index, field, target, span);
                 continue;
             }
-            string? near = Nearest.Find(name, _labels.Keys);
+            string? near = Nearest.To(name, _labels.Keys);
             _cursor.Report(DiagnosticTable.AsmUnknownLabel, span, near is null ? null : $"did you mean `{near}`?", Cursor.Quote(name));
         }
     }

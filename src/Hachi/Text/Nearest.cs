@@ -3,19 +3,20 @@ namespace Hachi.Text;
 /// <summary>The suggestion after a mistyped word.</summary>
 public static class Nearest
 {
+    // Longer words are not typing errors, and thousands of candidates (labels of a hostile program) are not worth the time.
     private const int WordLengthMax = 24;
+    private const int CandidatesMax = 1000;
 
     /// <summary>The candidate that the word was probably meant to be: a third of its letters may differ. Null where none is near.</summary>
-    public static string? To(string word, IEnumerable<string> candidates)
+    public static string? To(ReadOnlySpan<char> word, IEnumerable<string> candidates)
     {
-        ArgumentNullException.ThrowIfNull(word);
         ArgumentNullException.ThrowIfNull(candidates);
         string? best = null;
         int least = Math.Max(1, word.Length / 3) + 1;
-        foreach (string candidate in candidates)
+        foreach (string candidate in candidates.Take(CandidatesMax))
         {
             int distance = Distance(word, candidate, least);
-            if (distance < least && candidate != word)
+            if (distance < least && !word.SequenceEqual(candidate))
             {
                 least = distance;
                 best = candidate;
@@ -25,7 +26,7 @@ public static class Nearest
     }
 
     /// <summary>Edit distance with swaps of neighbours (optimal string alignment); at most <paramref name="limit"/> is told exactly.</summary>
-    private static int Distance(string a, string b, int limit)
+    private static int Distance(ReadOnlySpan<char> a, ReadOnlySpan<char> b, int limit)
     {
         if (Math.Abs(a.Length - b.Length) >= limit || a.Length > WordLengthMax || b.Length > WordLengthMax)
             return limit;
