@@ -8,6 +8,7 @@ internal static class VerbList
     /// <summary>All verbs. Making one costs nothing; only <see cref="IVerb.Build"/> of the one that is typed is called.</summary>
     public static IReadOnlyList<IVerb> All { get; } =
     [
+        new TourVerb(),
         new ExplainVerb(),
         new CompletionVerb(),
         new VersionVerb(),

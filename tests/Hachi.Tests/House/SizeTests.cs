@@ -23,6 +23,7 @@ public sealed class SizeTests
     private static readonly Dictionary<string, int> s_folders = new()
     {
         ["src/Hachi.Cli/Verbs"] = 40,
+        ["src/Hachi.Lang/Pcap/Compile"] = 1,
         ["src/Hachi.Linux/Kernel"] = 1,
         ["src/Hachi.Linux/Sys"] = 1,
     };
