@@ -11,6 +11,8 @@ internal static class VerbList
         new TourVerb(),
         new ExplainVerb(),
         new CompletionVerb(),
+        new AsmVerb(),
+        new DisasmVerb(),
         new VersionVerb(),
     ];
 
