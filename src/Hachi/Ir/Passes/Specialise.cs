@@ -47,6 +47,9 @@ internal sealed class Specialise
         if (_f.Blocks[b].End == IrEnd.Branch)
         {
             Canonical.Compare(_f, b);
+        }
+        if (_f.Blocks[b].End == IrEnd.Branch)
+        {
             ref IrBlock block = ref _f.Blocks[b];
             int decided = block.True == block.False && block.TrueArgs == block.FalseArgs ? 1 : DecideHere(b);
             if (decided >= 0)
@@ -152,8 +155,10 @@ internal sealed class Specialise
             else if (block.End == IrEnd.Branch)
             {
                 Canonical.Compare(_f, target);
-                int decided = DecideHere(target);
                 block = ref _f.Blocks[target];
+                if (block.End == IrEnd.Goto)
+                    continue;
+                int decided = DecideHere(target);
                 if (block.True == block.False && block.TrueArgs == block.FalseArgs)
                     decided = 1;
                 if (decided < 0)

@@ -131,13 +131,13 @@ internal sealed partial class ClassicSelector
             ToX(a);
             return true;
         }
-        if (!ClobbersX(a))
+        if (!ClobbersX(a, b))
         {
             ToX(b);
             ToA(a);
             return false;
         }
-        if (maySwap && !ClobbersX(b))
+        if (maySwap && !ClobbersX(b, a))
         {
             ToX(a);
             ToA(b);
@@ -209,6 +209,16 @@ internal sealed partial class ClassicSelector
     {
         int slot = _slotOf[value];
         return _f.Values[value].Op is IrOp.Const or IrOp.Length || (slot >= 0 && (_m & (1 << slot)) != 0) || IsHeaderLength(value, out _);
+    }
+
+    /// <summary>Whether computing a value changes X once X holds another.</summary>
+    private bool ClobbersX(int value, int once)
+    {
+        (int a, int x) = (_a, _x);
+        (_a, _x) = (_x == once ? _a : once, once);
+        bool clobbers = ClobbersX(value);
+        (_a, _x) = (a, x);
+        return clobbers;
     }
 
     private bool ClobbersX(int value)

@@ -166,7 +166,7 @@ internal sealed partial class ClassicSelector
             case IrEnd.Goto:
                 if (block.TrueArgs >= 0)
                     StorePhis(block.True, block.TrueArgs);
-                if (_count > _start[b])
+                if (_count > _start[b] || b == _f.Entry)
                     Put(Jmp | Ja, 0, block.True, block.True, b); // (dropped by the linker where it jumps to what comes next)
                 else
                     _start[b] = Redirected - block.True; // nothing to do here: jumps come out where it goes
