@@ -33,10 +33,26 @@ internal static class SetLowering
         {
             if (part.Length <= leaf)
                 return Linear(part, floor, ceiling);
-            int mid = part.Length / 2;
+            int mid = Middle(part, floor, ceiling);
             int left = Search(part[..mid], floor, part[mid].Lo - 1, leaf);
             int right = Search(part[mid..], part[mid].Lo, ceiling, leaf);
             return Test(IrCompare.Ge, part[mid].Lo, right, left);
+        }
+
+        /// <summary>
+        /// Where to part: half of the weight on each side, where an interval weighs by itself and by the gap before it. Words far from all others are then
+        /// out after a few comparisons; no way gets longer than about twice the shortest.
+        /// </summary>
+        private static int Middle(ReadOnlySpan<(uint Lo, uint Hi)> part, uint floor, uint ceiling)
+        {
+            double total = (double)ceiling - floor + 1, each = total / part.Length, sum = 0;
+            for (int i = 1; i < part.Length; i++)
+            {
+                sum += each + part[i].Lo - (i == 1 ? floor : part[i - 1].Lo);
+                if (sum >= total)
+                    return i;
+            }
+            return part.Length - 1;
         }
 
         private int Linear(ReadOnlySpan<(uint Lo, uint Hi)> part, uint floor, uint ceiling)

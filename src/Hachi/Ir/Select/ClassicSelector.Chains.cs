@@ -71,7 +71,5 @@ internal sealed partial class ClassicSelector
         Put(Ld | W | Mem, slot);
         Put(Jmp | Ja, 0, again, again, b);
         (_a, _x) = (None, None);
-        Deliver(found, None, None, _m);
-        Deliver(missed, None, None, _m);
     }
 }

@@ -155,7 +155,11 @@ internal sealed partial class ClassicSelector
         for (int r = block.Require; r >= 0; r = _f.Requires[r].Next)
         {
             int value = _f.Requires[r].Value;
-            if (block.End is not IrEnd.Branch || !(IsPartOf(value, block.A) || IsPartOf(value, block.B)))
+            if (block.End is IrEnd.Branch && (IsPartOf(value, block.A) || IsPartOf(value, block.B)))
+                continue;
+            if (_f.Values[value].Op == IrOp.ProtoChain)
+                WalkOnly(b, value);
+            else
                 ToA(value);
         }
         switch (block.End)
@@ -199,6 +203,8 @@ internal sealed partial class ClassicSelector
         {
             EmitProtoChain(b, block.A, IrFold.Evaluate(compare, 1, _f.Values[block.B].K) ? whenTrue : whenFalse,
                 IrFold.Evaluate(compare, 0, _f.Values[block.B].K) ? whenTrue : whenFalse);
+            Deliver(block.True, _a, _x, _m);
+            Deliver(block.False, _a, _x, _m);
             return;
         }
         if (_f.IsConst(block.B, out uint k))
@@ -218,6 +224,14 @@ internal sealed partial class ClassicSelector
         }
         Deliver(block.True, _a, _x, _m);
         Deliver(block.False, _a, _x, _m);
+    }
+
+    /// <summary>Walks a header chain for the loads that may reject; what it finds does not matter.</summary>
+    private void WalkOnly(int b, int value)
+    {
+        int on = NewLabel();
+        EmitProtoChain(b, value, on, on);
+        SetLabel(on);
     }
 
     private static int JumpOf(IrCompare compare) => compare switch

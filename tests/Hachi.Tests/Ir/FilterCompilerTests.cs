@@ -1,0 +1,88 @@
+using Hachi.Captures;
+using Hachi.Ir;
+using Hachi.Isa;
+using Hachi.Lang.Pcap;
+using Hachi.Lang.Pcap.Compile;
+using Hachi.Tests.Support;
+using Hachi.Vm;
+
+namespace Hachi.Tests.Ir;
+
+/// <summary>The passes and the classic selector: whatever runs, a filter decides as its resolved tree does.</summary>
+public sealed class FilterCompilerTests
+{
+    /// <summary>Random expressions, every combination of passes, packets that aim at the branches: all as the tree evaluator says.</summary>
+    [Fact]
+    public void Any_combination_of_passes_decides_like_the_tree()
+    {
+        Random random = Volume.Random(nameof(Any_combination_of_passes_decides_like_the_tree));
+        var generator = new RandomFilter(random, new RandomFilterOptions { NewWords = true, Extensions = true });
+        int count = Volume.Of(200_000, 1200), compiled = 0;
+        var f = new IrFunction();
+        var lowering = new Lowering();
+        var compiler = new FilterCompiler();
+        for (int i = 0; i < count; i++)
+        {
+            string expression = generator.Expression();
+            if (!CaptureFilter.TryCompile(expression, LinkType.Ethernet, FilterOptions.Default with { Optimise = false }, out CaptureFilter? plain, out _))
+                continue;
+            compiled++;
+            f.Clear();
+            lowering.Lower(plain.Tree, 262144, f);
+            compiler.Optimise(f, i % 2 == 0 ? FilterPasses.All : (FilterPasses)random.Next(8));
+            ClassicProgram? program = compiler.EmitClassic(f);
+            Assert.True(program is not null, expression);
+            for (int j = 0; j < 40; j++)
+            {
+                byte[] packet = AimedPackets.Next(plain.Program, random);
+                bool wanted = TreeEvaluator.Matches(plain.Tree, packet, packet.Length, default);
+                Assert.True(wanted == plain.Matches(packet), $"unoptimised: {expression}; {Convert.ToHexString(packet)}; {Volume.Note}");
+                bool got = ClassicInterpreter.Run(program, packet, (uint)packet.Length, default) != 0;
+                Assert.True(wanted == got, $"{expression}; {Convert.ToHexString(packet)}; {Volume.Note}");
+            }
+        }
+        Assert.True(compiled > count / 2);
+    }
+
+    /// <summary>A program that is lifted, optimised and selected again decides as before, and does not grow.</summary>
+    [Fact]
+    public void Lifted_programs_decide_like_the_program()
+    {
+        Random random = Volume.Random(nameof(Lifted_programs_decide_like_the_program));
+        var generator = new RandomFilter(random, new RandomFilterOptions { NewWords = true, ProtoChain = false });
+        var f = new IrFunction();
+        var compiler = new FilterCompiler();
+        var lifter = new ClassicLifter();
+        for (int i = 0; i < Volume.Of(50_000, 600); i++)
+        {
+            string expression = generator.Expression();
+            if (!CaptureFilter.TryCompile(expression, LinkType.Ethernet, FilterOptions.Default with { Optimise = false }, out CaptureFilter? plain, out _))
+                continue;
+            f.Clear();
+            Assert.True(lifter.Lift(plain.Program, f), expression);
+            compiler.Optimise(f);
+            ClassicProgram program = compiler.EmitClassic(f)!;
+            Assert.True(program.Length <= plain.Program.Length, $"{program.Length} > {plain.Program.Length}: {expression}");
+            for (int j = 0; j < 30; j++)
+            {
+                byte[] packet = AimedPackets.Next(plain.Program, random);
+                Assert.True(plain.Matches(packet) == (ClassicInterpreter.Run(program, packet, (uint)packet.Length, default) != 0),
+                    $"{expression}; {Convert.ToHexString(packet)}; {Volume.Note}");
+            }
+        }
+    }
+
+    /// <summary>What attaching to a socket would accept, unless it loops or is longer than the kernel allows.</summary>
+    [Fact]
+    public void Programs_are_valid_for_the_kernel()
+    {
+        Random random = Volume.Random(nameof(Programs_are_valid_for_the_kernel));
+        var generator = new RandomFilter(random, new RandomFilterOptions { NewWords = true, ProtoChain = false });
+        for (int i = 0; i < Volume.Of(50_000, 1500); i++)
+        {
+            string expression = generator.Expression();
+            if (CaptureFilter.TryCompile(expression, LinkType.Ethernet, null, out CaptureFilter? filter, out _))
+                Assert.True(ClassicValidity.Check(filter.Program.Insns).Count == 0, expression);
+        }
+    }
+}
