@@ -44,7 +44,7 @@ public sealed class FilterCompilerTests
         Assert.True(compiled > count / 2);
     }
 
-    /// <summary>A program that is lifted, optimised and selected again decides as before, and does not grow.</summary>
+    /// <summary>A program that is lifted, optimised and selected again decides as before; on the whole programs shrink by a third and more.</summary>
     [Fact]
     public void Lifted_programs_decide_like_the_program()
     {
@@ -53,6 +53,7 @@ public sealed class FilterCompilerTests
         var f = new IrFunction();
         var compiler = new FilterCompiler();
         var lifter = new ClassicLifter();
+        long before = 0, after = 0;
         for (int i = 0; i < Volume.Of(50_000, 600); i++)
         {
             string expression = generator.Expression();
@@ -62,7 +63,8 @@ public sealed class FilterCompilerTests
             Assert.True(lifter.Lift(plain.Program, f), expression);
             compiler.Optimise(f);
             ClassicProgram program = compiler.EmitClassic(f)!;
-            Assert.True(program.Length <= plain.Program.Length, $"{program.Length} > {plain.Program.Length}: {expression}");
+            before += plain.Program.Length;
+            after += program.Length;
             for (int j = 0; j < 30; j++)
             {
                 byte[] packet = AimedPackets.Next(plain.Program, random);
@@ -70,6 +72,7 @@ public sealed class FilterCompilerTests
                     $"{expression}; {Convert.ToHexString(packet)}; {Volume.Note}");
             }
         }
+        Assert.True(after * 10 < before * 7, $"{before} instructions became {after}");
     }
 
     /// <summary>What attaching to a socket would accept, unless it loops or is longer than the kernel allows.</summary>

@@ -164,6 +164,7 @@ internal sealed class SetTests
         IrBlock end = f.Blocks[items[^1].Block];
         int next = end.True == target ? end.False : end.True, groups = 0;
         bool needs = false;
+        int made = f.BlockCount;
         foreach (Item item in items)
         {
             groups = Math.Max(groups, item.Group + 1);
@@ -188,30 +189,48 @@ internal sealed class SetTests
                     next = CopyTest(f, items[i].Block, first, target, next);
             if (members > 1 && _parts.Count > 0)
             {
+                int after = next;
                 next = Search(f, items[single].Root, IntervalSet.Of(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_parts)), target, next,
                     f.Blocks[first].Origin);
-                for (int i = 0; i < items.Length; i++)
-                    if (items[i].Group == g && items[i].IsSet && items[i].Block != first)
-                        CopyRequires(f, items[i].Block, next);
+                if (next != target) // (where all goes to a rejection, nothing is required first)
+                    next = RequireOfGroup(f, g, first, next, next == after);
             }
             // what an earlier block had established may come later now
-            if (needs && next != target && f.Blocks[next].End is IrEnd.Branch or IrEnd.Member)
+            if (needs && next >= made && f.Blocks[next].End is IrEnd.Branch or IrEnd.Member)
                 RequireOperands(f, next, f.Blocks[next].A);
         }
-        IrBlock made = f.Blocks[next];
-        if (made.End == IrEnd.Member)
+        IrBlock head = f.Blocks[next];
+        if (head.End == IrEnd.Member)
         {
             f.Goto(first, next);
             return;
         }
-        if (made.End == IrEnd.Branch && next != target)
+        if (head.End == IrEnd.Branch && next != target)
             CopyRequires(f, next, first);
         ref IrBlock old = ref f.Blocks[first];
-        if (made.Phi < 0 && next != target && made.End == IrEnd.Branch)
+        if (head.Phi < 0 && next != target && head.End == IrEnd.Branch)
             (old.End, old.Compare, old.A, old.B, old.True, old.False, old.TrueArgs, old.FalseArgs, old.Origin)
-                = (made.End, made.Compare, made.A, made.B, made.True, made.False, made.TrueArgs, made.FalseArgs, made.Origin);
+                = (head.End, head.Compare, head.A, head.B, head.True, head.False, head.TrueArgs, head.FalseArgs, head.Origin);
         else
             f.Goto(first, next);
+    }
+
+    /// <summary>Puts what a group's tests required on its first block; on a block of its own when the group has come to nothing.</summary>
+    private int RequireOfGroup(IrFunction f, int group, int first, int next, bool vanished)
+    {
+        int holder = next;
+        foreach (Item item in _items)
+        {
+            if (item.Group != group || !item.IsSet || item.Block == first || f.Blocks[item.Block].Require < 0)
+                continue;
+            if (vanished && holder == next)
+            {
+                holder = f.NewBlock();
+                f.Goto(holder, next);
+            }
+            CopyRequires(f, item.Block, holder);
+        }
+        return holder;
     }
 
     private void AddParts(in Item item)
