@@ -9,6 +9,7 @@ internal static class VerbList
     public static IReadOnlyList<IVerb> All { get; } =
     [
         new TourVerb(),
+        new CompileVerb(),
         new ExplainVerb(),
         new CompletionVerb(),
         new AsmVerb(),
