@@ -1,0 +1,56 @@
+using System.Globalization;
+using Hachi.Bench;
+using Hachi.Captures;
+using Hachi.Captures.Sample;
+using Hachi.Ir;
+using Hachi.Lang.Pcap;
+using Hachi.Vm;
+using Hachi.Vm.Jit;
+
+// usage: Hachi.Bench file|engine|compile [--packets N] [--repeats N] [--libpcap-code]
+int packets = Number("--packets", 900_000), repeats = Number("--repeats", 5);
+string folder = Path.Combine(Path.GetTempPath(), "hachi-bench");
+Directory.CreateDirectory(folder);
+string capture = Path.Combine(folder, $"sample-{packets}.pcap"), output = Path.Combine(folder, "out.pcap");
+if (!File.Exists(capture))
+{
+    using var file = new FileStream(capture + ".part", FileMode.Create, FileAccess.Write, FileShare.None, 0);
+    using (CaptureWriter writer = CaptureWriter.Create(file, CaptureFormat.Pcap, LinkType.Ethernet))
+        SampleCapture.Write(writer, packets);
+    File.Move(capture + ".part", capture);
+}
+Console.WriteLine($"{capture}: {new FileInfo(capture).Length / 1e6:F0} MB");
+switch (args.FirstOrDefault())
+{
+    case "file":
+        FileBench.Run(capture, output, repeats, Engine);
+        break;
+    case "engine":
+        EngineBench.Run(capture, repeats, Engine, Function);
+        break;
+    case "compile":
+        CompileBench.Run(repeats);
+        break;
+    default:
+        Console.Error.WriteLine("usage: Hachi.Bench file|engine|compile [--packets N] [--repeats N] [--libpcap-code]");
+        return 2;
+}
+return 0;
+
+// With --libpcap-code the engines run what libpcap compiled: then only they are compared, not the compilers.
+FilterEngine Engine(string expression, FilterEngineKind kind)
+{
+    if (args.Contains("--libpcap-code"))
+        return new FilterEngine(Filters.ByLibpcap(expression), kind);
+    CaptureFilter filter = CaptureFilter.Compile(expression);
+    return new FilterEngine(filter.Program, kind, filter.MakeFunction);
+}
+
+IrFunction? Function(string expression) =>
+    args.Contains("--libpcap-code") ? IlCompiler.Lift(Filters.ByLibpcap(expression)) : CaptureFilter.Compile(expression).MakeFunction();
+
+int Number(string option, int otherwise)
+{
+    int at = Array.IndexOf(args, option);
+    return at >= 0 && at + 1 < args.Length ? int.Parse(args[at + 1], CultureInfo.InvariantCulture) : otherwise;
+}
