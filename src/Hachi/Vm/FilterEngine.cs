@@ -28,8 +28,9 @@ public sealed class FilterEngine
     private const int CompileAfter = 8192;
 
     private readonly ClassicProgram _program;
+    private readonly DecodedProgram _decoded;
     private readonly FilterEngineKind _kind;
-    private IrFunction? _function;
+    private Func<IrFunction>? _makeFunction;
     private volatile VerdictCode? _verdict;
     private volatile SelectCode? _select;
     private int _seen;
@@ -38,13 +39,14 @@ public sealed class FilterEngine
     /// <summary>Makes an engine for a program.</summary>
     /// <param name="program">The program.</param>
     /// <param name="kind">How to run it.</param>
-    /// <param name="function">The optimised function that the program was made from, if there is one; not changed, but it must not be changed by others. Otherwise the program is lifted.</param>
-    public FilterEngine(ClassicProgram program, FilterEngineKind kind = FilterEngineKind.Auto, IrFunction? function = null)
+    /// <param name="makeFunction">Makes the optimised function that the program was made from, if there is one, for the compiler alone. Otherwise the program is lifted.</param>
+    public FilterEngine(ClassicProgram program, FilterEngineKind kind = FilterEngineKind.Auto, Func<IrFunction>? makeFunction = null)
     {
         ArgumentNullException.ThrowIfNull(program);
         _program = program;
+        _decoded = new DecodedProgram(program);
         _kind = IlCompiler.IsSupported ? kind : FilterEngineKind.Interpreter;
-        _function = function;
+        _makeFunction = makeFunction;
         foreach (ClassicInsn insn in program.Insns)
             ReadsMetadata |= (insn.Code & (ClassicOpcode.ClassMask | ClassicOpcode.ModeMask)) == (ClassicOpcode.Ld | ClassicOpcode.Abs) && insn.K >= Extension.NetOff;
         if (_kind == FilterEngineKind.Il)
@@ -74,7 +76,7 @@ public sealed class FilterEngine
                 return verdict(bytes, (uint)packet.Length, wireLength, recorded);
         }
         CountPackets(1);
-        return ClassicInterpreter.Run(_program, packet, wireLength, metadata);
+        return _decoded.Run(packet, wireLength, metadata);
     }
 
     /// <summary>The same without metadata.</summary>
@@ -87,9 +89,10 @@ public sealed class FilterEngine
     /// <summary>Runs over a batch of a capture.</summary>
     /// <param name="reader">The reader of the batch; it knows the metadata.</param>
     /// <param name="batch">The packets.</param>
+    /// <param name="settings">Metadata that stands above what the capture records, or null.</param>
     /// <param name="accepted">Gets the indexes of the accepted records, ascending; at least as long as there are records.</param>
     /// <returns>How many were accepted.</returns>
-    public unsafe int Select(CaptureReader reader, in CaptureBatch batch, Span<int> accepted)
+    public unsafe int Select(CaptureReader reader, in CaptureBatch batch, MetadataSettings? settings, Span<int> accepted)
     {
         ArgumentNullException.ThrowIfNull(reader);
         ArgumentOutOfRangeException.ThrowIfLessThan(accepted.Length, batch.Records.Length);
@@ -103,14 +106,21 @@ public sealed class FilterEngine
         }
         int count = 0;
         PacketMetadata metadata = default;
+        bool interprets = _verdict is null;
         for (int i = 0; i < batch.Records.Length; i++)
         {
             ref readonly PacketRecord record = ref batch.Records[i];
             if (ReadsMetadata)
+            {
                 reader.ReadMetadata(batch, record, out metadata);
-            if (Run(batch.Data(record), record.OriginalLength, metadata) != 0)
+                settings?.Apply(ref metadata);
+            }
+            uint verdict = interprets ? _decoded.Run(batch.Data(record), record.OriginalLength, metadata) : Run(batch.Data(record), record.OriginalLength, metadata);
+            if (verdict != 0)
                 accepted[count++] = i;
         }
+        if (interprets)
+            CountPackets(batch.Records.Length);
         return count;
     }
 
@@ -126,12 +136,11 @@ public sealed class FilterEngine
     private void Compile()
     {
         _compileState = 1;
-        _function ??= ClassicLift.Lift(_program);
-        if (_function is null)
-            return; // a loop: interpreted for good
-        VerdictCode? verdict = IlCompiler.Verdict(_function);
-        _select = IlCompiler.Select(_function);
-        _verdict = verdict;
-        _function = null;
+        IrFunction? function = _makeFunction?.Invoke() ?? IlCompiler.Lift(_program);
+        _makeFunction = null;
+        if (function is null)
+            return; // a loop, for example: interpreted for good
+        _select = IlCompiler.Select(function);
+        _verdict = IlCompiler.Verdict(function);
     }
 }

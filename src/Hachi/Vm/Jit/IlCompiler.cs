@@ -3,6 +3,7 @@ using System.Reflection.Emit;
 using System.Runtime.CompilerServices;
 using Hachi.Captures;
 using Hachi.Ir;
+using Hachi.Isa;
 
 namespace Hachi.Vm.Jit;
 
@@ -33,6 +34,22 @@ internal static class IlCompiler
         return EmitSelect(f);
     }
 
+    /// <summary>The SSA form of a program, or null for one that only the interpreter takes: malformed, jumping backwards, reading relative to a header.</summary>
+    public static IrFunction? Lift(ClassicProgram program)
+    {
+        foreach (ClassicInsn insn in program.Insns)
+        {
+            if (ClassicTable.Find(insn.Code) is not { } form)
+                return null;
+            bool extension = form.Shape == ClassicShape.Absolute && insn.K >= Extension.Base;
+            bool window = form.Shape is ClassicShape.Absolute or ClassicShape.HeaderLength && insn.K >= Extension.LinkLayerOff;
+            if (extension ? ClassicTable.FindExtension(insn.K) is null : window)
+                return null;
+        }
+        var f = new IrFunction();
+        return new ClassicLifter().Lift(program, f) ? f : null;
+    }
+
     /// <summary>Whether a verdict depends on metadata.</summary>
     public static bool ReadsMetadata(IrFunction f) => f.Values.AsSpan(0, f.ValueCount).ContainsAny(static v => v.Op == IrOp.Extension);
 
@@ -56,7 +73,7 @@ internal static class IlCompiler
 
     private static bool IsCompilable(IrFunction f)
     {
-        if (f.ValueCount > ValuesMax || f.BlockCount > BlocksMax)
+        if (f.ValueCount > ValuesMax || f.BlockCount > BlocksMax || Order(f) is null)
             return false;
         byte[] depth = new byte[f.ValueCount];
         for (int i = 0; i < f.ValueCount; i++)
@@ -70,6 +87,40 @@ internal static class IlCompiler
             depth[i] = (byte)deepest;
         }
         return true;
+    }
+
+    /// <summary>The blocks in reverse post-order, so that all edges into a block come before it; null when there is a loop (front ends make none).</summary>
+    internal static List<int>? Order(IrFunction f)
+    {
+        const byte unseen = 0, finished = 255;
+        var order = new List<int>();
+        byte[] state = new byte[f.BlockCount];
+        var stack = new Stack<int>();
+        stack.Push(f.Entry);
+        while (stack.Count > 0)
+        {
+            int b = stack.Peek();
+            ref IrBlock block = ref f.Blocks[b];
+            bool two = block.End is IrEnd.Branch or IrEnd.Member, one = two || block.End == IrEnd.Goto;
+            int stage = state[b]++;
+            int next = stage == 0 && one ? block.True : stage == 1 && two ? block.False : -1;
+            if (next < 0)
+            {
+                state[b] = finished;
+                order.Add(b);
+                stack.Pop();
+            }
+            else if (state[next] == unseen)
+            {
+                stack.Push(next);
+            }
+            else if (state[next] != finished)
+            {
+                return null;
+            }
+        }
+        order.Reverse();
+        return order;
     }
 
     private static bool ContainsAny(this ReadOnlySpan<IrValue> values, Func<IrValue, bool> predicate)

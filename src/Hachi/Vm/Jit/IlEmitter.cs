@@ -18,7 +18,7 @@ internal sealed class IlEmitter
     private readonly ILGenerator _il;
     private readonly IlFrame _frame;
     private readonly IlValues _values;
-    private readonly List<int> _order = [];
+    private readonly List<int> _order;
     private readonly IlFacts?[] _facts;
     private readonly Label[] _labels;
 
@@ -29,7 +29,7 @@ internal sealed class IlEmitter
         _frame = frame;
         _facts = new IlFacts?[f.BlockCount];
         _labels = new Label[f.BlockCount];
-        OrderBlocks();
+        _order = IlCompiler.Order(f) ?? throw new ArgumentException("the function has a loop", nameof(f));
         _values = new IlValues(f, il, frame, CountUses());
     }
 
@@ -223,37 +223,6 @@ internal sealed class IlEmitter
             known.Meet(facts);
         else
             _facts[target] = facts.Clone();
-    }
-
-    /// <summary>Reverse post-order, so that all edges into a block come before it.</summary>
-    private void OrderBlocks()
-    {
-        byte[] state = new byte[_f.BlockCount];
-        var stack = new Stack<int>();
-        stack.Push(_f.Entry);
-        while (stack.Count > 0)
-        {
-            int b = stack.Peek();
-            ref IrBlock block = ref _f.Blocks[b];
-            bool two = block.End is IrEnd.Branch or IrEnd.Member, one = two || block.End == IrEnd.Goto;
-            int stage = state[b]++;
-            int next = stage == 0 && one ? block.True : stage == 1 && two ? block.False : -1;
-            if (next < 0)
-            {
-                state[b] = 255;
-                _order.Add(b);
-                stack.Pop();
-            }
-            else if (state[next] == 0)
-            {
-                stack.Push(next);
-            }
-            else if (state[next] != 255)
-            {
-                throw new NotSupportedException("a loop"); // front ends make none: protochain is one operation
-            }
-        }
-        _order.Reverse();
     }
 
     /// <summary>How often each value is used: those used twice get a local. A base of a load counts twice, for the check and the access.</summary>
