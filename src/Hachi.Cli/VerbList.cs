@@ -10,7 +10,9 @@ internal static class VerbList
     [
         new TourVerb(),
         new CompileVerb(),
+        new FilterVerb(),
         new ExplainVerb(),
+        new DebugVerb(),
         new CompletionVerb(),
         new AsmVerb(),
         new DisasmVerb(),

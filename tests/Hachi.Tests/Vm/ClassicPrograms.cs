@@ -18,7 +18,12 @@ internal static class ClassicPrograms
     /// <summary>
     /// A program that Linux attaches and whose meaning Linux defines: forward jumps, no shift by X that could reach 32, M[0] to M[3] stored before use.
     /// </summary>
-    public static ClassicInsn[] Valid(Random random)
+    public static ClassicInsn[] Valid(Random random) => Make(random, plain: false);
+
+    /// <summary>The same without what only the interpreter takes: loads relative to a header, extensions that search the packet.</summary>
+    public static ClassicInsn[] Plain(Random random) => Make(random, plain: true);
+
+    private static ClassicInsn[] Make(Random random, bool plain)
     {
         var insns = new List<ClassicInsn>();
         for (uint i = 0; i < 4; i++)
@@ -30,17 +35,27 @@ internal static class ClassicPrograms
             if (random.Next(4) == 0)
                 insns.Add(Jump(random, left));
             else
-                insns.Add(Straight(random));
+                insns.Add(Straight(random, plain));
         }
         insns.Add(new ClassicInsn(random.Next(3) == 0 ? Ret | A : Ret | K, Constant(random)));
         insns.Add(new ClassicInsn(Ret | K, 0xffff));
         return [.. insns];
     }
 
+    /// <summary>The same, and without extensions: what runs over batches.</summary>
+    public static ClassicInsn[] PacketOnly(Random random)
+    {
+        ClassicInsn[] insns = Make(random, plain: true);
+        for (int i = 0; i < insns.Length; i++)
+            if (insns[i].Code is (Ld | Abs) or (Ld | Abs | H) or (Ld | Abs | B) && insns[i].K >= Extension.Base)
+                insns[i] = new ClassicInsn(Ld | Abs, (uint)random.Next(70));
+        return insns;
+    }
+
     /// <summary>Anything at all: random words, or a good program with a few instructions spoiled.</summary>
     public static ClassicInsn[] Hostile(Random random)
     {
-        ClassicInsn[] insns = Valid(random);
+        ClassicInsn[] insns = Make(random, random.Next(2) == 0);
         int spoiled = random.Next(1, 5);
         for (int i = 0; i < spoiled; i++)
         {
@@ -82,17 +97,17 @@ internal static class ClassicPrograms
             source == X ? 0 : Constant(random));
     }
 
-    private static ClassicInsn Straight(Random random)
+    private static ClassicInsn Straight(Random random, bool plain)
     {
         int size = random.Next(3) * 8;
         switch (random.Next(14))
         {
             case 0 or 1 or 2:
-                return new ClassicInsn(Ld | Abs | size, Offset(random));
+                return new ClassicInsn(Ld | Abs | size, Offset(random, plain));
             case 3 or 4:
                 return new ClassicInsn(Ld | Ind | size, random.Next(3) == 0 ? Constant(random) : (uint)random.Next(60));
             case 5:
-                return new ClassicInsn(Ldx | Msh | B, Offset(random));
+                return new ClassicInsn(Ldx | Msh | B, Offset(random, plain));
             case 6:
                 return new ClassicInsn((random.Next(2) == 0 ? Ld : Ldx) | Len);
             case 7:
@@ -104,7 +119,7 @@ internal static class ClassicPrograms
             case 10:
                 return new ClassicInsn(Misc | (random.Next(2) == 0 ? Tax : Txa));
             case 11:
-                return new ClassicInsn(Ld | Abs | size, s_extensions[random.Next(s_extensions.Length)]);
+                return new ClassicInsn(Ld | Abs | size, plain ? Extension.VlanTci : s_extensions[random.Next(s_extensions.Length)]);
             default:
                 return Arithmetic(random);
         }
@@ -122,7 +137,7 @@ internal static class ClassicPrograms
         return new ClassicInsn(Alu | op, op is Div or Mod ? Math.Max(1, k) : k);
     }
 
-    private static uint Offset(Random random) => random.Next(12) switch
+    private static uint Offset(Random random, bool plain) => random.Next(plain ? 2 : 0, 12) switch
     {
         0 => Extension.NetOff + (uint)random.Next(40),
         1 => Extension.LinkLayerOff + (uint)random.Next(40),

@@ -1,0 +1,112 @@
+using System.CommandLine;
+using Hachi.Asm;
+using Hachi.Captures;
+using Hachi.Captures.Sample;
+using Hachi.Isa;
+using Hachi.Lang.Pcap;
+using Hachi.Text;
+using Hachi.Vm;
+
+namespace Hachi.Cli.Verbs;
+
+/// <summary><c>hachi debug</c>: step a filter through packets, forwards and backwards.</summary>
+internal sealed class DebugVerb : IVerb
+{
+    private const int PacketsMax = 100_000;
+
+    private readonly Argument<string> _program = new("EXPR|PROG") { Description = "A capture filter, or a file with a classic program (bpf_asm text, or the numbers of tcpdump -ddd)" };
+    private readonly Argument<string?> _file = new("FILE") { Description = "The capture", Arity = ArgumentArity.ZeroOrOne };
+    private readonly Option<bool> _sample = new("--sample") { Description = "Use the built-in sample capture" };
+    private readonly Option<bool> _plain = new("-O0") { Description = "Debug the expression as written, without optimisation" };
+    private readonly Option<string?> _meta = new("--meta") { Description = "Packet metadata: mark=7,vlan_tci=100,...", HelpName = "NAME=VALUE,..." };
+
+    public string Name => "debug";
+
+    public string Summary => "Step a filter through the packets of a capture, forwards and backwards";
+
+    public string Usage => "debug EXPR|PROG FILE|--sample [-O0] [--meta NAME=VALUE,...]";
+
+    public string Examples => """
+        hachi debug 'tcp port 443' --sample               a dialogue; help lists its commands
+        echo 'break 5; run all; back 2' | hachi debug 'udp' trace.pcap
+                                                          the same from a script
+        """;
+
+    public string About => """
+        Commands stand one a line or between semicolons: step, back, run, reverse, breakpoint, registers, memory, dump, packet, meta, disassemble, select,
+        restart, help, quit. The status is 2 when one of them was not understood.
+        """;
+
+    public void Build(Command command, Shell shell)
+    {
+        command.Add(_program);
+        command.Add(_file);
+        foreach (Option option in (Option[])[_sample, _plain, _meta])
+            command.Add(option);
+        command.SetAction(parse => Run(parse, shell));
+    }
+
+    private int Run(ParseResult parse, Shell shell)
+    {
+        string text = parse.GetValue(_program)!;
+        MetadataSettings? settings = null;
+        if (parse.GetValue(_meta) is { } meta && (settings = MetadataSettings.Parse(meta, out Diagnostic? wrong)) is null)
+        {
+            shell.Report(wrong!, meta);
+            return ExitStatus.BadInput;
+        }
+        string path = parse.GetValue(_file) ?? "";
+        if (path.Length == 0 != parse.GetValue(_sample))
+            throw new CommandException("one capture is needed", "name a file, or write --sample");
+        if (path == "-")
+            throw new CommandException("the capture cannot be standard input: the commands come from there");
+        var packets = new List<DebugPacket>();
+        using (Stream stream = parse.GetValue(_sample) ? new MemoryStream(SampleCapture.BuiltIn()) : shell.OpenInput(path))
+            if (!ReadPackets(stream, path, packets, settings, shell))
+                return ExitStatus.BadInput;
+        if ((File.Exists(text) ? FromFile(text, shell) : FromExpression(text, packets[0].LinkType, parse.GetValue(_plain), shell)) is not { } program)
+            return ExitStatus.BadInput;
+        var session = new DebugSession(program, packets, shell.Out);
+        using var input = new StreamReader(shell.OpenInput("-"));
+        session.Run(input, shell.IsTerminal && !Console.IsInputRedirected ? "> " : "");
+        return session.HadError ? ExitStatus.BadInput : ExitStatus.Done;
+    }
+
+    private static bool ReadPackets(Stream stream, string path, List<DebugPacket> packets, MetadataSettings? settings, Shell shell)
+    {
+        using CaptureReader? reader = CaptureReader.Open(stream, out Diagnostic? diagnostic);
+        while (reader is not null && packets.Count < PacketsMax && reader.TryReadBatch(out CaptureBatch batch))
+            foreach (ref readonly PacketRecord record in batch.Records)
+            {
+                if (packets.Count == PacketsMax || (packets.Count > 0 && batch.LinkType != packets[0].LinkType))
+                    break;
+                reader.ReadMetadata(batch, record, out PacketMetadata metadata);
+                settings?.Apply(ref metadata);
+                packets.Add(new DebugPacket(batch.Data(record).ToArray(), record.OriginalLength, reader.TimestampOf(batch, record), batch.LinkType, metadata));
+            }
+        if ((diagnostic ?? reader?.Diagnostic) is { } damage)
+            shell.Fail($"{Escaper.Escape(path)}: {damage.Message} [{damage.Id}]");
+        else if (packets.Count == 0)
+            shell.Fail($"{Escaper.Escape(path)}: no packets");
+        return packets.Count > 0;
+    }
+
+    private static ClassicProgram? FromExpression(string text, LinkType link, bool plain, Shell shell)
+    {
+        var options = new FilterOptions { Lookup = new SystemNames(), Optimise = !plain };
+        _ = CaptureFilter.TryCompile(text, link, options, out CaptureFilter? filter, out IReadOnlyList<Diagnostic> diagnostics);
+        foreach (Diagnostic diagnostic in diagnostics)
+            shell.Report(diagnostic, text);
+        return filter?.Program;
+    }
+
+    private static ClassicProgram? FromFile(string path, Shell shell)
+    {
+        string text = shell.ReadText(path);
+        bool isNumbers = text.AsSpan().Trim() is [var first, ..] && (char.IsAsciiDigit(first) || first == '{');
+        ClassicAssembled assembled = isNumbers ? ClassicNumbers.Parse(text) : ClassicAssembler.Assemble(text);
+        foreach (Diagnostic diagnostic in assembled.Diagnostics)
+            shell.Report(diagnostic, text);
+        return assembled.Program;
+    }
+}
