@@ -4,6 +4,7 @@ using Hachi.Ir;
 using Hachi.Isa;
 using Hachi.Lang.Pcap.Compile;
 using Hachi.Lang.Pcap.Gen;
+using Hachi.Lang.Pcap.Prove;
 using Hachi.Lang.Pcap.Syntax;
 using Hachi.Text;
 using Hachi.Vm;
@@ -105,6 +106,10 @@ public sealed class CaptureFilter
         var workshop = new Workshop();
         return workshop.Lower(Tree, Options);
     }
+
+    /// <summary>Proves that the program decides as the expression says, on every packet; or finds one on which it does not.</summary>
+    /// <param name="budget">What it may cost; <see cref="ProofBudget.Default"/> when null.</param>
+    public FilterProof Prove(ProofBudget? budget = null) => FilterProver.Prove(Tree, Options.SnapLength, Program, budget);
 
     /// <inheritdoc/>
     public override string ToString() => Expression;
