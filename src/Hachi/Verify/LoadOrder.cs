@@ -30,11 +30,15 @@ internal static class LoadOrder
         return mode is (ClassicOpcode.Ld | ClassicOpcode.Abs) or (ClassicOpcode.Ldx | ClassicOpcode.Msh) && insn.K < Extension.LinkLayerOff;
     }
 
-    /// <summary>For each load the set of those that may be executed before it but not behind it.</summary>
+    /// <summary>
+    /// For each load the set of those that may be executed before it but not behind it. Only the last place of a load counts: places before it are for a
+    /// single test that is done early, the last one is where the search of a set begins.
+    /// </summary>
     private static ulong[] Before(ReadOnlySpan<ClassicInsn> insns, List<(uint Offset, int Size)> loads)
     {
         var reached = new ulong[insns.Length + 1];
         var behind = new ulong[loads.Count];
+        ulong seen = 0;
         for (int pc = insns.Length - 1; pc >= 0; pc--)
         {
             ClassicInsn insn = insns[pc];
@@ -48,7 +52,10 @@ internal static class LoadOrder
             if (!TryLoad(insn, out (uint, int) load))
                 continue;
             int index = loads.IndexOf(load);
-            behind[index] |= reached[pc];
+            if ((seen >> index & 1) != 0)
+                continue;
+            seen |= 1UL << index;
+            behind[index] = reached[pc];
             reached[pc] |= 1UL << index;
         }
         var before = new ulong[loads.Count];

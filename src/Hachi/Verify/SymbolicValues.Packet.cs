@@ -90,7 +90,7 @@ public sealed partial class SymbolicValues
     /// <summary>When the packet has at least this many bytes from an address on.</summary>
     private int Reaches(SymbolicValue address, uint bytes)
     {
-        if (address.IsExact && Support(address) <= CompareSupportMax && (ulong)address.Max + bytes <= int.MaxValue)
+        if (address.IsExact && Support(address) <= LengthSupportMax && (ulong)address.Max + bytes <= int.MaxValue)
             return BitVectors.Greater(_diagram, CapturedLength(), Bits(Sum(address, 1, Constant(bytes), 1)), orEqual: true);
         return BitVectors.Greater(_diagram, Room(address), BitVectors.Constant(bytes), orEqual: true);
     }

@@ -10,7 +10,7 @@ namespace Hachi.Verify;
 public sealed partial class SymbolicValues
 {
     /// <summary>Bits that a sum, a product or the smaller side of a comparison may depend on to be computed exactly.</summary>
-    private const int SumSupportMax = 16, TableSupportMax = 10, CompareSupportMax = 10;
+    private const int SumSupportMax = 16, TableSupportMax = 10, CompareSupportMax = 10, LengthSupportMax = 4;
 
     /// <summary>Multiples of a wide word that are computed exactly: larger ones have too many carries.</summary>
     private const uint WideFactorMax = 64;
