@@ -42,7 +42,7 @@ public sealed class ProveTests
         Random random = Volume.Random(nameof(Random_expressions_are_not_refuted_and_nearly_all_are_proved));
         int proved = 0, undecided = 0;
         var wrong = new List<string>();
-        int count = Volume.Of(5000, 150);
+        int count = Volume.Of(5000, 60);
         for (int i = 0; i < count; i++)
         {
             bool isPlain = i % 2 == 0;
@@ -50,7 +50,7 @@ public sealed class ProveTests
             string expression = source.Expression();
             if (!CaptureFilter.TryCompile(expression, LinkType.Ethernet, new FilterOptions { Optimise = i % 5 != 0 }, out CaptureFilter? filter, out _))
                 continue;
-            FilterProof proof = filter.Prove(new ProofBudget(StepsMax: 2_000_000));
+            FilterProof proof = filter.Prove(new ProofBudget(StepsMax: 500_000));
             if (proof.Outcome == ProofOutcome.Proved)
                 proved++;
             else if (proof.Outcome == ProofOutcome.Undecided)
@@ -70,7 +70,7 @@ public sealed class ProveTests
         Random random = Volume.Random(nameof(Damaged_programs_are_refuted));
         (string Name, string Expression, LinkType Link, FilterOptions Options)[] rows = [.. Rows().Where(row => !row.Expression.Contains("protochain", StringComparison.Ordinal))];
         int refuted = 0, same = 0, undecided = 0;
-        int count = Volume.Of(5000, 200);
+        int count = Volume.Of(5000, 100);
         for (int i = 0; i < count; i++)
         {
             (string name, string expression, LinkType link, FilterOptions options) = rows[random.Next(rows.Length)];
@@ -147,6 +147,7 @@ public sealed class ProveTests
     [InlineData("ether[ether[0:4]:2] = 7")]
     [InlineData("len - ether[0] / ether[1] > 5")]
     [InlineData("anyvlan (tcp port 80 and host 10.0.0.1)")]
+    [InlineData("src net 192.168.0.0/16 or 1 <= 1")] // a comparison of two constants once sent jump threading back to the entry
     public void Arithmetic_and_moving_offsets_are_proved(string expression)
     {
         foreach (bool optimise in (bool[])[true, false])
