@@ -16,6 +16,7 @@ internal static class VerbList
         new CompletionVerb(),
         new AsmVerb(),
         new DisasmVerb(),
+        new SampleVerb(),
         new VersionVerb(),
     ];
 

@@ -1,9 +1,9 @@
+using System.Text;
 using Hachi.Captures;
 using Hachi.Captures.Print;
 using Hachi.Captures.Sample;
 using Hachi.Tests.Support;
 using Hachi.Text;
-using System.Text;
 
 namespace Hachi.Tests.Captures;
 

@@ -11,6 +11,9 @@ public sealed class SampleCapture
     /// <summary>Number of packets of <see cref="BuiltIn"/>.</summary>
     public const int BuiltInPackets = 200;
 
+    /// <summary>Seed of <see cref="BuiltIn"/>.</summary>
+    public const ulong BuiltInSeed = 7;
+
     private const long StartNanoseconds = 1_767_225_600_000_000_000; // 2026-01-01 00:00:00 UTC
     private const int Flows = 256;
 
@@ -54,12 +57,12 @@ public sealed class SampleCapture
         return _frame.Bytes[..length];
     }
 
-    /// <summary>Writes so many packets.</summary>
-    public static void Write(CaptureWriter writer, long packets, ulong seed = 1)
+    /// <summary>Writes so many packets, fewer when it is cancelled.</summary>
+    public static void Write(CaptureWriter writer, long packets, ulong seed = 1, CancellationToken cancelled = default)
     {
         ArgumentNullException.ThrowIfNull(writer);
         var sample = new SampleCapture(seed);
-        for (long i = 0; i < packets; i++)
+        for (long i = 0; i < packets && !cancelled.IsCancellationRequested; i++)
         {
             ReadOnlySpan<byte> packet = sample.Next(out long timestamp, out uint originalLength);
             writer.Write(timestamp, originalLength, packet);
@@ -71,7 +74,7 @@ public sealed class SampleCapture
     {
         var bytes = new MemoryStream();
         using (CaptureWriter writer = CaptureWriter.Create(bytes, CaptureFormat.Pcap, LinkType.Ethernet, leaveOpen: true))
-            Write(writer, BuiltInPackets, 7);
+            Write(writer, BuiltInPackets, BuiltInSeed);
         return bytes.ToArray();
     }
 
