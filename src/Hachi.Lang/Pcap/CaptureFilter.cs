@@ -21,6 +21,8 @@ public sealed class CaptureFilter
     [ThreadStatic]
     private static Workshop? t_workshop;
 
+    private FilterEngine? _engine;
+
     private CaptureFilter(string expression, LinkType link, FilterOptions options, FilterTree tree, ClassicProgram program)
     {
         Expression = expression;
@@ -89,6 +91,9 @@ public sealed class CaptureFilter
         return true;
     }
 
+    /// <summary>What decides: interprets at first, compiles itself once it has seen enough packets, where the runtime can.</summary>
+    public FilterEngine Engine => _engine ?? MakeEngine();
+
     /// <summary>Whether a packet matches.</summary>
     /// <param name="packet">The captured bytes, link-layer header first.</param>
     public bool Matches(ReadOnlySpan<byte> packet) => Matches(packet, packet.Length, default);
@@ -98,7 +103,7 @@ public sealed class CaptureFilter
     /// <param name="wireLength">Length on the wire, in bytes, where less was captured.</param>
     /// <param name="metadata">What is known of the packet beside its bytes, for filters of live captures.</param>
     public bool Matches(ReadOnlySpan<byte> packet, int wireLength, in PacketMetadata metadata) =>
-        ClassicInterpreter.Run(Program, packet, (uint)wireLength, metadata) != 0;
+        Engine.Run(packet, (uint)wireLength, metadata) != 0;
 
     /// <summary>The optimised SSA form, made anew: for engines and emitters that start from it.</summary>
     public IrFunction MakeFunction()
@@ -113,6 +118,12 @@ public sealed class CaptureFilter
 
     /// <inheritdoc/>
     public override string ToString() => Expression;
+
+    private FilterEngine MakeEngine()
+    {
+        var engine = new FilterEngine(Program, FilterEngineKind.Auto, MakeFunction);
+        return Interlocked.CompareExchange(ref _engine, engine, null) ?? engine;
+    }
 
     /// <summary>Working storage of one thread, kept from one compilation to the next.</summary>
     private sealed class Workshop
