@@ -68,7 +68,7 @@ internal static class BitVectors
 
     public static int[] Scale(DecisionDiagram d, int[] a, uint factor)
     {
-        if (factor > int.MaxValue)
+        if (factor > 1u << 31) // which is its own negative
             return Negate(d, Scale(d, a, 0 - factor));
         int[]? sum = null;
         for (int i = 0; i < Width; i++)

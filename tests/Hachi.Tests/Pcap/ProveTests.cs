@@ -146,6 +146,7 @@ public sealed class ProveTests
     [InlineData("ip[6:2] & 0x1fff = 0 and ip[0] & 0xf > 5")]
     [InlineData("(ip[2:2] + 5) - ip[4:2] > 3 and ip[2:2] % 8 = 0 and ip[4:2] / 16 = 2")]
     [InlineData("ether[ether[0:4]:2] = 7")]
+    [InlineData("ether[0:4] << 31 = 0 and ether[4:4] * 0x80000000 != ether[8]")]
     [InlineData("len - ether[0] / ether[1] > 5")]
     [InlineData("anyvlan (tcp port 80 and host 10.0.0.1)")]
     [InlineData("src net 192.168.0.0/16 or 1 <= 1")] // a comparison of two constants once sent jump threading back to the entry
