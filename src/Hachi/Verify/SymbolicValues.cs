@@ -230,6 +230,8 @@ public sealed partial class SymbolicValues
     {
         if (a == b)
             return op == ClassicOpcode.Xor ? Zero : a;
+        if (!a.IsConstant && !b.IsConstant && !IsComparable(a, b)) // what compares the result bit by bit would remember one of the words
+            return Operation(op, a, b);
         int[] left = Bits(a), right = Bits(b);
         var bits = new int[BitVectors.Width];
         for (int i = 0; i < bits.Length; i++)
@@ -244,7 +246,7 @@ public sealed partial class SymbolicValues
 
     private SymbolicValue Operation(int op, SymbolicValue a, SymbolicValue b)
     {
-        if (op == ClassicOpcode.Mul && a.Id > b.Id)
+        if ((op is ClassicOpcode.Mul or ClassicOpcode.And or ClassicOpcode.Or or ClassicOpcode.Xor) && a.Id > b.Id)
             (a, b) = (b, a);
         if (a.IsExact && b.IsExact && Support(a) + Support(b) <= TableSupportMax)
             return FromBits(BitVectors.Tabulate(_diagram, Bits(a), Bits(b), (x, y) => Semantics.ClassicAlu(op, x, y, out uint result) ? result : 0));
@@ -261,6 +263,8 @@ public sealed partial class SymbolicValues
         ClassicOpcode.Div => b.IsConstant ? a.Max / b.Constant : a.Max,
         ClassicOpcode.Mod => Math.Min(a.Max, b.Max == 0 ? 0 : b.Max - 1),
         ClassicOpcode.Rsh => a.Max,
+        ClassicOpcode.And => Math.Min(a.Max, b.Max),
+        ClassicOpcode.Or or ClassicOpcode.Xor => uint.MaxValue >> BitOperations.LeadingZeroCount(a.Max | b.Max),
         ClassicOpcode.Mul => (uint)Math.Min((ulong)a.Max * b.Max, uint.MaxValue),
         _ => uint.MaxValue,
     };
