@@ -139,6 +139,8 @@ public sealed class CaptureFilter
             _lowering.Lower(tree, (uint)options.SnapLength, _function);
             if (options.Optimise)
                 Compiler.Optimise(_function);
+            else
+                Compiler.Tidy(_function);
             return _function;
         }
     }

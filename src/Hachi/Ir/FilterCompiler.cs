@@ -38,6 +38,14 @@ public sealed class FilterCompiler
             _merge.Run(f);
     }
 
+    /// <summary>Drops the phis that lowering made and nothing uses; what a program that is not optimised needs to fit the scratch memory.</summary>
+    public void Tidy(IrFunction f)
+    {
+        while (_phis.Run(f))
+        {
+        }
+    }
+
     /// <summary>Whether a function returns 0 on every packet, as far as the passes have shown.</summary>
     public static bool RejectsAll(IrFunction f) => f.Blocks[f.Entry] is { End: IrEnd.Return, A: IrFunction.Zero };
 
