@@ -1,6 +1,7 @@
+using Hachi.Lang.Pcap.Gen.Facts;
 using Hachi.Lang.Pcap.Syntax;
 using Hachi.Text;
-using static Hachi.Lang.Pcap.Gen.Numbers;
+using static Hachi.Lang.Pcap.Gen.Facts.Numbers;
 
 namespace Hachi.Lang.Pcap.Gen;
 
@@ -149,7 +150,7 @@ internal sealed partial class Generation
                 check = And(ipv6, Equal(TestField.Ip6NextHeader, Base.Network, 6, 1, IpIcmp6));
                 return LoadBehind(ref _at.Payload, _at.Network + 40, size, index);
             default:
-                Fail(DiagnosticTable.FilterNoIndex, node.ProtoSpan, Keywords.Of(proto));
+                Fail(DiagnosticTable.FilterNoIndex, node.ProtoSpan, QualifierWords.Of(proto));
                 return index;
         }
     }

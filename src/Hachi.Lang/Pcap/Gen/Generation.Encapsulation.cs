@@ -1,7 +1,8 @@
 using Hachi.Isa;
+using Hachi.Lang.Pcap.Gen.Facts;
 using Hachi.Lang.Pcap.Syntax;
 using Hachi.Text;
-using static Hachi.Lang.Pcap.Gen.Numbers;
+using static Hachi.Lang.Pcap.Gen.Facts.Numbers;
 
 namespace Hachi.Lang.Pcap.Gen;
 

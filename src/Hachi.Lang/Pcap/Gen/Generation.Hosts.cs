@@ -1,7 +1,8 @@
+using Hachi.Lang.Pcap.Gen.Facts;
 using Hachi.Lang.Pcap.Lookup;
 using Hachi.Lang.Pcap.Syntax;
 using Hachi.Text;
-using static Hachi.Lang.Pcap.Gen.Numbers;
+using static Hachi.Lang.Pcap.Gen.Facts.Numbers;
 
 namespace Hachi.Lang.Pcap.Gen;
 
@@ -31,7 +32,7 @@ internal sealed partial class Generation
                 Test link = LinkProtocol(EtherDecnet);
                 return And(link, DecnetHost(address, dir, q));
             default:
-                return Fail(DiagnosticTable.FilterQualifier, q.ProtoSpan, Keywords.Of(proto), _context);
+                return Fail(DiagnosticTable.FilterQualifier, q.ProtoSpan, QualifierWords.Of(proto), _context);
         }
     }
 
@@ -62,7 +63,7 @@ internal sealed partial class Generation
         }
     }
 
-    private Test FailWlanOnly(FilterDirection dir, Qualifiers q) => Fail(DiagnosticTable.FilterWlanOnly, q.DirSpan, Keywords.Of(dir));
+    private Test FailWlanOnly(FilterDirection dir, Qualifiers q) => Fail(DiagnosticTable.FilterWlanOnly, q.DirSpan, QualifierWords.Of(dir));
 
     /// <summary>An IPv6 address or network.</summary>
     private Test Host6(UInt128 address, UInt128 mask, FilterProtocol proto, Qualifiers q) => Host6(address, mask, proto, q.Dir, q);
@@ -70,7 +71,7 @@ internal sealed partial class Generation
     private Test Host6(UInt128 address, UInt128 mask, FilterProtocol proto, FilterDirection dir, Qualifiers q)
     {
         if (proto is not (FilterProtocol.Default or FilterProtocol.Ip6))
-            return Fail(DiagnosticTable.FilterQualifier, q.ProtoSpan, Keywords.Of(proto), _context);
+            return Fail(DiagnosticTable.FilterQualifier, q.ProtoSpan, QualifierWords.Of(proto), _context);
         Test link = LinkProtocol(EtherIpv6);
         if (mask == UInt128.Zero && address == UInt128.Zero)
             return link;
@@ -172,7 +173,7 @@ internal sealed partial class Generation
                 test = dir == FilterDirection.And ? And(source, destination) : Or(source, destination);
                 break;
             default:
-                return Fail(DiagnosticTable.FilterWlanOnly, q?.DirSpan ?? default, Keywords.Of(dir));
+                return Fail(DiagnosticTable.FilterWlanOnly, q?.DirSpan ?? default, QualifierWords.Of(dir));
         }
 
         return outer is null ? test : And(outer, test);
@@ -207,14 +208,14 @@ internal sealed partial class Generation
                 Test destination = Equal(TestField.DestinationMac8, Base.LinkHeader, layout.MacDestination, 1, address);
                 return dir == FilterDirection.And ? And(source, destination) : Or(source, destination);
             default:
-                return Fail(DiagnosticTable.FilterWlanOnly, q?.DirSpan ?? default, Keywords.Of(dir));
+                return Fail(DiagnosticTable.FilterWlanOnly, q?.DirSpan ?? default, QualifierWords.Of(dir));
         }
     }
 
     private Test Gateway(Qualifiers q, Identifier id)
     {
         if (q.Proto is not (FilterProtocol.Default or FilterProtocol.Ip or FilterProtocol.Arp or FilterProtocol.Rarp))
-            return Fail(DiagnosticTable.FilterQualifier, q.ProtoSpan, Keywords.Of(q.Proto), "gateway");
+            return Fail(DiagnosticTable.FilterQualifier, q.ProtoSpan, QualifierWords.Of(q.Proto), "gateway");
         Test mac = MacByName(q, id, FilterDirection.Or, "gateway");
         if (_error is not null)
             return mac;

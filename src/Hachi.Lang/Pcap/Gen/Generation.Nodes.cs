@@ -1,3 +1,4 @@
+using Hachi.Lang.Pcap.Gen.Facts;
 using Hachi.Text;
 
 namespace Hachi.Lang.Pcap.Gen;

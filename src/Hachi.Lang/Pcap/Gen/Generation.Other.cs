@@ -1,8 +1,9 @@
 using System.Text;
 using Hachi.Isa;
+using Hachi.Lang.Pcap.Gen.Facts;
 using Hachi.Lang.Pcap.Syntax;
 using Hachi.Text;
-using static Hachi.Lang.Pcap.Gen.Numbers;
+using static Hachi.Lang.Pcap.Gen.Facts.Numbers;
 
 namespace Hachi.Lang.Pcap.Gen;
 
@@ -28,7 +29,7 @@ internal sealed partial class Generation
                 Test zeros = Masked(TestField.DestinationAddress, Base.Network, 16, 4, 0, hostBits);
                 return And(link, Or(zeros, Masked(TestField.DestinationAddress, Base.Network, 16, 4, hostBits, hostBits)));
             default:
-                return Fail(DiagnosticTable.FilterQualifier, node.ProtoSpan, Keywords.Of(node.Proto), "broadcast");
+                return Fail(DiagnosticTable.FilterQualifier, node.ProtoSpan, QualifierWords.Of(node.Proto), "broadcast");
         }
     }
 
@@ -55,7 +56,7 @@ internal sealed partial class Generation
                 link = LinkProtocol(EtherIpv6);
                 return And(link, Equal(TestField.DestinationAddress6, Base.Network, 24, 1, 255));
             default:
-                return Fail(DiagnosticTable.FilterQualifier, node.ProtoSpan, Keywords.Of(node.Proto), "multicast");
+                return Fail(DiagnosticTable.FilterQualifier, node.ProtoSpan, QualifierWords.Of(node.Proto), "multicast");
         }
     }
 

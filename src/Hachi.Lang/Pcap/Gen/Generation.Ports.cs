@@ -1,8 +1,9 @@
 using System.Globalization;
+using Hachi.Lang.Pcap.Gen.Facts;
 using Hachi.Lang.Pcap.Lookup;
 using Hachi.Lang.Pcap.Syntax;
 using Hachi.Text;
-using static Hachi.Lang.Pcap.Gen.Numbers;
+using static Hachi.Lang.Pcap.Gen.Facts.Numbers;
 
 namespace Hachi.Lang.Pcap.Gen;
 
@@ -27,7 +28,7 @@ internal sealed partial class Generation
         };
         if (protocol != -2)
             return true;
-        Fail(DiagnosticTable.FilterQualifier, q.ProtoSpan, Keywords.Of(q.Proto), q.Type == FilterType.Port ? "port" : "portrange");
+        Fail(DiagnosticTable.FilterQualifier, q.ProtoSpan, QualifierWords.Of(q.Proto), q.Type == FilterType.Port ? "port" : "portrange");
         return false;
     }
 
@@ -139,7 +140,7 @@ internal sealed partial class Generation
     private Test Ports(uint first, uint last, int protocol, Qualifiers q)
     {
         if (q.Dir > FilterDirection.And)
-            return Fail(DiagnosticTable.FilterQualifier, q.DirSpan, Keywords.Of(q.Dir), q.Type == FilterType.PortRange ? "portrange" : "port");
+            return Fail(DiagnosticTable.FilterQualifier, q.DirSpan, QualifierWords.Of(q.Dir), q.Type == FilterType.PortRange ? "portrange" : "port");
         Test ipv4 = PortsOfIpv4(protocol, PortPair(Base.TransportIpv4, first, last, q.Dir));
         // libpcap generates IPv6 second and tests it first.
         Test ipv6 = PortsOfIpv6(protocol, PortPair(Base.TransportIpv6, first, last, q.Dir));

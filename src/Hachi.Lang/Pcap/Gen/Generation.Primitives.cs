@@ -1,3 +1,4 @@
+using Hachi.Lang.Pcap.Gen.Facts;
 using Hachi.Lang.Pcap.Syntax;
 using Hachi.Text;
 
@@ -36,7 +37,7 @@ internal sealed partial class Generation
     }
 
     private Test FailDecnet(Qualifiers q) =>
-        Fail(DiagnosticTable.FilterQualifier, q.ProtoSpan, "decnet", Keywords.Of(q.Type == FilterType.Default ? FilterType.Host : q.Type));
+        Fail(DiagnosticTable.FilterQualifier, q.ProtoSpan, "decnet", QualifierWords.Of(q.Type == FilterType.Default ? FilterType.Host : q.Type));
 
     private Test Named(Qualifiers q, Identifier id)
     {
@@ -125,7 +126,7 @@ internal sealed partial class Generation
         _context = "net <IPv4 prefix>";
         return q.Type == FilterType.Net
             ? Host(net, mask, q.Proto, q)
-            : Fail(DiagnosticTable.FilterQualifier, q.TypeSpan, Keywords.Of(q.Type == FilterType.Default ? FilterType.Host : q.Type), Whole(id));
+            : Fail(DiagnosticTable.FilterQualifier, q.TypeSpan, QualifierWords.Of(q.Type == FilterType.Default ? FilterType.Host : q.Type), Whole(id));
     }
 
     /// <summary>A network and its mask; false after an error.</summary>
@@ -192,7 +193,7 @@ internal sealed partial class Generation
                 _context = "net <IPv6 prefix>";
                 return Host6(address, mask, q.Proto, q);
             default:
-                return Fail(DiagnosticTable.FilterQualifier, q.TypeSpan, Keywords.Of(q.Type), isPrefix && id.Number != 128 ? Whole(id) : id.Text.ToString());
+                return Fail(DiagnosticTable.FilterQualifier, q.TypeSpan, QualifierWords.Of(q.Type), isPrefix && id.Number != 128 ? Whole(id) : id.Text.ToString());
         }
     }
 
@@ -228,7 +229,7 @@ internal sealed partial class Generation
     private Test Mac8(Qualifiers q, Identifier id)
     {
         if (q.Type is not (FilterType.Host or FilterType.Default))
-            return Fail(DiagnosticTable.FilterQualifier, q.TypeSpan, Keywords.Of(q.Type), "$XX");
+            return Fail(DiagnosticTable.FilterQualifier, q.TypeSpan, QualifierWords.Of(q.Type), "$XX");
         if (q.Proto != FilterProtocol.Link)
             return Fail(DiagnosticTable.FilterMac8NotLink, q.ProtoSpan);
         return Mac8Host((uint)id.Value, q.Dir, q, "link host $XX");

@@ -1,6 +1,7 @@
+using Hachi.Lang.Pcap.Gen.Facts;
 using Hachi.Lang.Pcap.Syntax;
 using Hachi.Text;
-using static Hachi.Lang.Pcap.Gen.Numbers;
+using static Hachi.Lang.Pcap.Gen.Facts.Numbers;
 
 namespace Hachi.Lang.Pcap.Gen;
 
@@ -20,7 +21,7 @@ internal sealed partial class Generation
         protocol = (uint)number;
         if (number >= 0)
             return true;
-        string words = q.Proto == FilterProtocol.Default ? Keywords.Of(q.Type) : $"{Keywords.Of(q.Proto)} {Keywords.Of(q.Type)}";
+        string words = q.Proto == FilterProtocol.Default ? QualifierWords.Of(q.Type) : $"{QualifierWords.Of(q.Proto)} {QualifierWords.Of(q.Type)}";
         Fail(DiagnosticTable.FilterUnknownProtocol, id.Span, words, name.ToString());
         return false;
     }
@@ -56,7 +57,7 @@ internal sealed partial class Generation
                 uint offset = _at.Layout.Protocol == ProtocolRule.Hdlc ? 5u : 4u;
                 return And(isis, Masked(TestField.IsisPduType, Base.NetworkNoSnap, offset, 1, value, 0x1f));
             default:
-                return Fail(DiagnosticTable.FilterQualifier, q?.ProtoSpan ?? default, Keywords.Of(proto), "proto");
+                return Fail(DiagnosticTable.FilterQualifier, q?.ProtoSpan ?? default, QualifierWords.Of(proto), "proto");
         }
     }
 
@@ -118,7 +119,7 @@ internal sealed partial class Generation
         if (pdus.Length > 0)
             return IsisOneOf(pdus);
         uint link = LinkKeyword(proto);
-        return link != 0 ? LinkProtocol(link) : Fail(DiagnosticTable.FilterNoAbbreviation, default, Keywords.Of(proto));
+        return link != 0 ? LinkProtocol(link) : Fail(DiagnosticTable.FilterNoAbbreviation, default, QualifierWords.Of(proto));
     }
 
     private static uint LinkKeyword(FilterProtocol proto) => proto switch
@@ -179,7 +180,7 @@ internal sealed partial class Generation
                 Test ipv4 = ProtocolChain(value, FilterProtocol.Ip, q, id);
                 return Or(ipv4, ProtocolChain(value, FilterProtocol.Ip6, q, id));
             default:
-                return Fail(DiagnosticTable.FilterQualifier, q.ProtoSpan, Keywords.Of(proto), "protochain");
+                return Fail(DiagnosticTable.FilterQualifier, q.ProtoSpan, QualifierWords.Of(proto), "protochain");
         }
 
         if (_at.Payload.IsVariable)

@@ -1,8 +1,9 @@
 using System.Text;
+using Hachi.Lang.Pcap.Gen.Facts;
 using Hachi.Lang.Pcap.Lookup;
 using Hachi.Lang.Pcap.Syntax;
 using Hachi.Text;
-using static Hachi.Lang.Pcap.Gen.Numbers;
+using static Hachi.Lang.Pcap.Gen.Facts.Numbers;
 
 namespace Hachi.Lang.Pcap.Gen;
 
@@ -85,7 +86,7 @@ internal sealed partial class Generation
     private static string ListExpression(Qualifiers q, string text)
     {
         var list = new StringBuilder(text.Length + 32);
-        list.Append(q.Proto == FilterProtocol.Link ? "link host" : q.Type == FilterType.Default ? "host" : Keywords.Of(q.Type)).Append(" in {");
+        list.Append(q.Proto == FilterProtocol.Link ? "link host" : q.Type == FilterType.Default ? "host" : QualifierWords.Of(q.Type)).Append(" in {");
         foreach (ReadOnlySpan<char> line in text.AsSpan().EnumerateLines())
         {
             int comment = line.IndexOf('#');
@@ -228,7 +229,7 @@ internal sealed partial class Generation
         if (!PortProtocol(q, out int protocol))
             return False();
         if (q.Dir > FilterDirection.And)
-            return Fail(DiagnosticTable.FilterQualifier, q.DirSpan, Keywords.Of(q.Dir), "port");
+            return Fail(DiagnosticTable.FilterQualifier, q.DirSpan, QualifierWords.Of(q.Dir), "port");
         Test ipv4 = PortsOfIpv4(protocol, PortSet(Base.TransportIpv4, q.Dir, members.Ports));
         Test ipv6 = PortsOfIpv6(protocol, PortSet(Base.TransportIpv6, q.Dir, members.Ports));
         return Or(ipv6, ipv4);
@@ -305,7 +306,7 @@ internal sealed partial class Generation
         bool isIpv4 = q.Proto is FilterProtocol.Default or FilterProtocol.Ip or FilterProtocol.Arp or FilterProtocol.Rarp;
         bool isIpv6 = q.Proto is FilterProtocol.Default or FilterProtocol.Ip6;
         if ((members.Ipv4.Count > 0 && !isIpv4) || (members.Ipv6.Count > 0 && !isIpv6))
-            return Fail(DiagnosticTable.FilterQualifier, q.ProtoSpan, Keywords.Of(q.Proto), members.Ipv4.Count > 0 ? "ip host" : "ip6 host");
+            return Fail(DiagnosticTable.FilterQualifier, q.ProtoSpan, QualifierWords.Of(q.Proto), members.Ipv4.Count > 0 ? "ip host" : "ip6 host");
         Test? test = null;
         if (members.Ipv4.Count > 0)
         {

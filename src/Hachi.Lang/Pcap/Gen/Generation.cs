@@ -1,4 +1,5 @@
 using Hachi.Captures;
+using Hachi.Lang.Pcap.Gen.Facts;
 using Hachi.Lang.Pcap.Syntax;
 using Hachi.Text;
 

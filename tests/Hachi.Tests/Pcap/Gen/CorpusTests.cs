@@ -23,7 +23,7 @@ public sealed class CorpusTests
         {
             rows++;
             var listing = new Listing(row.Field("unopt")!);
-            List<(byte[] Data, PacketMetadata Metadata)> made = Probe(listing, random, Volume.Of(3000, 150), ref reached);
+            List<(byte[] Data, PacketMetadata Metadata)> made = Probes.Of(listing, random, Volume.Of(3000, 150), ref reached);
             edges += listing.Branches * 2;
             bool[] expected = [.. made.Select(packet => listing.Run(packet.Data, (uint)packet.Data.Length, packet.Metadata) != 0)];
             foreach (JsonElement alias in row.GetProperty("aliases").EnumerateArray())
@@ -50,84 +50,6 @@ public sealed class CorpusTests
         for (int i = 0; i < expected.Length; i++)
             if (TreeEvaluator.Matches(tree, made[i].Data, made[i].Data.Length, made[i].Metadata) != expected[i])
                 yield return $"expected {expected[i]} for {Convert.ToHexString(made[i].Data)}";
-    }
-
-    /// <summary>
-    /// The captures' packets, and packets found by running the listing, looking at what a branch compared, and changing those bytes so that it goes the other
-    /// way; each also cut short at every length near a load.
-    /// </summary>
-    private static List<(byte[] Data, PacketMetadata Metadata)> Probe(Listing listing, Random random, int rounds, ref int reached)
-    {
-        var made = new List<(byte[] Data, PacketMetadata Metadata)>();
-        foreach ((_, List<Packet> packets) in Corpus.Captures.Values)
-            foreach (Packet packet in packets)
-                made.Add((packet.Data, default));
-        var queue = new List<(byte[] Data, PacketMetadata Metadata)> { (new byte[128], default), (Filled(random, 128), default) };
-        var edges = new HashSet<(int, bool)>();
-        var trace = new List<Taken>();
-        for (int round = 0; round < rounds; round++)
-        {
-            (byte[] data, PacketMetadata metadata) = queue[random.Next(queue.Count)];
-            data = (byte[])data.Clone();
-            trace.Clear();
-            listing.Run(data, (uint)data.Length, metadata, trace);
-            if (trace.Count > 0)
-                Turn(Choose(trace, edges, random), data, ref metadata, random);
-            if (random.Next(4) == 0)
-                data = data[..random.Next(data.Length + 1)];
-            trace.Clear();
-            listing.Run(data, (uint)data.Length, metadata, trace);
-            made.Add((data, metadata));
-            bool isNew = false;
-            foreach (Taken taken in trace)
-                isNew |= edges.Add((taken.Line, taken.IsTrue));
-            if (isNew)
-                queue.Add((data.Length < 128 ? [.. data, .. new byte[128 - data.Length]] : data, metadata));
-        }
-
-        reached += edges.Count;
-        return made;
-    }
-
-    /// <summary>A branch whose other way is still unknown, mostly.</summary>
-    private static Taken Choose(List<Taken> trace, HashSet<(int, bool)> edges, Random random)
-    {
-        int start = random.Next(trace.Count);
-        for (int i = 0; i < trace.Count && random.Next(8) != 0; i++)
-        {
-            Taken taken = trace[(start + i) % trace.Count];
-            if (!edges.Contains((taken.Line, !taken.IsTrue)))
-                return taken;
-        }
-
-        return trace[start];
-    }
-
-    private static void Turn(Taken taken, byte[] data, ref PacketMetadata metadata, Random random)
-    {
-        metadata.VlanPresent = (uint)random.Next(2);
-        metadata.PacketType = (uint)random.Next(6);
-        metadata.InterfaceIndex = (uint)random.Next(9, 12);
-        metadata.VlanTci = random.Next(2) == 0 ? taken.Value : (uint)random.Next(0x10000);
-        if (taken.From is not { } from)
-            return;
-        uint value = taken.Op == "jset" ? taken.IsTrue ? 0 : taken.Value & (uint)random.Next() : taken.Value + (uint)(random.Next(8) == 0 ? random.Next(-1, 2) : 0);
-        if (taken.Op is "jgt" or "jge" && random.Next(2) == 0)
-            value += (uint)random.Next(-2, 3);
-        Span<byte> bytes = data.AsSpan(from.Offset, from.Size);
-        uint old = 0;
-        foreach (byte b in bytes)
-            old = (old << 8) | b;
-        value = (value & from.Mask) | (old & ~from.Mask);
-        for (int i = from.Size - 1; i >= 0; i--, value >>= 8)
-            bytes[i] = (byte)value;
-    }
-
-    private static byte[] Filled(Random random, int length)
-    {
-        var data = new byte[length];
-        random.NextBytes(data);
-        return data;
     }
 
     [Fact]

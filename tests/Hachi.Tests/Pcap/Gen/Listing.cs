@@ -16,7 +16,7 @@ internal sealed record ListingLine(string Op, string Arg, int Jt, int Jf)
 }
 
 /// <summary>Where a value of a running listing came from: bytes of the packet, perhaps masked. Enough to find a packet that takes the other branch.</summary>
-internal readonly record struct Origin(int Offset, int Size, uint Mask, int Shift);
+internal readonly record struct Origin(int Offset, int Size, uint Mask);
 
 /// <summary>A branch that was taken: what was compared with what.</summary>
 internal readonly record struct Taken(int Line, bool IsTrue, string Op, uint Value, Origin? From);
@@ -82,7 +82,7 @@ internal sealed partial class Listing
                     a = 0;
                     for (int i = 0; i < size; i++)
                         a = (a << 8) | packet[(int)at + i];
-                    from = new Origin((int)at, size, 0xffffffff, 0);
+                    from = new Origin((int)at, size, 0xffffffff);
                     break;
                 case "ldxb":
                     k = uint.Parse(line.Arg.AsSpan()[(line.Arg.IndexOf('[') + 1)..line.Arg.IndexOf(']')], CultureInfo.InvariantCulture);

@@ -1,4 +1,4 @@
-namespace Hachi.Lang.Pcap.Gen;
+namespace Hachi.Lang.Pcap.Gen.Facts;
 
 /// <summary>Reads the dotted numbers that the grammar lets through.</summary>
 internal static class Addresses

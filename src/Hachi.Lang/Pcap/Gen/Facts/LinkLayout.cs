@@ -1,4 +1,4 @@
-namespace Hachi.Lang.Pcap.Gen;
+namespace Hachi.Lang.Pcap.Gen.Facts;
 
 /// <summary>How a link layer says which protocol it carries.</summary>
 internal enum ProtocolRule : byte

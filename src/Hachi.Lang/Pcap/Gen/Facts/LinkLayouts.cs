@@ -1,4 +1,4 @@
-namespace Hachi.Lang.Pcap.Gen;
+namespace Hachi.Lang.Pcap.Gen.Facts;
 
 /// <summary>The table of link layers. Facts from libpcap's gencode.c (init_linktype and the tests that depend on the link-layer type).</summary>
 internal static class LinkLayouts

@@ -1,4 +1,4 @@
-namespace Hachi.Lang.Pcap.Gen;
+namespace Hachi.Lang.Pcap.Gen.Facts;
 
 /// <summary>Protocol numbers of the filter language: EtherTypes, LLC SAPs, IP protocols and the like (IANA, IEEE; the names of libpcap's manual).</summary>
 internal static class Numbers

@@ -1,4 +1,4 @@
-namespace Hachi.Lang.Pcap.Gen;
+namespace Hachi.Lang.Pcap.Gen.Facts;
 
 /// <summary>An offset from the start of the packet: a constant, and perhaps a part that is known only when the filter runs and lives in a variable.</summary>
 internal struct Offset

@@ -1,9 +1,9 @@
 using Hachi.Lang.Pcap.Syntax;
 
-namespace Hachi.Lang.Pcap.Gen;
+namespace Hachi.Lang.Pcap.Gen.Facts;
 
 /// <summary>Qualifiers as they are written, for messages.</summary>
-internal static class Keywords
+internal static class QualifierWords
 {
     public static string Of(FilterProtocol protocol) => protocol switch
     {

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Hachi.Lang.Pcap.Gen.Facts;
 using Hachi.Lang.Pcap.Syntax;
 using Hachi.Text;
 

@@ -1,5 +1,6 @@
+using Hachi.Lang.Pcap.Gen.Facts;
 using Hachi.Text;
-using static Hachi.Lang.Pcap.Gen.Numbers;
+using static Hachi.Lang.Pcap.Gen.Facts.Numbers;
 
 namespace Hachi.Lang.Pcap.Gen;
 
