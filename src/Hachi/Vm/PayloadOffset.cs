@@ -169,10 +169,9 @@ internal ref struct PayloadOffset
         if (!Has(8) || _packet[_at] != 0x11 || _packet[_at + 1] != 0)
             return Next.Bad;
         uint ppp = Half(6);
-        bool compressed = (ppp & 0x0100) != 0; // a protocol number of one byte is odd
-        if (compressed)
-            ppp >>= 8;
-        _at += compressed ? 7 : 8;
+        if ((ppp & 0x0100) != 0) // a protocol number of one byte is odd: RFC 2516 has none, and newer kernels do not follow it (older ones did)
+            return Next.Bad;
+        _at += 8;
         return PppProtocol(ppp);
     }
 
