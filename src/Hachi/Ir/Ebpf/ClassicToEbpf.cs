@@ -1,6 +1,6 @@
 using Hachi.Isa;
-using C = Hachi.Isa.ClassicOpcode;
 using static Hachi.Isa.Opcode;
+using C = Hachi.Isa.ClassicOpcode;
 
 namespace Hachi.Ir.Ebpf;
 
