@@ -8,6 +8,7 @@ using Hachi.Captures;
 using Hachi.Ir.Ebpf;
 using Hachi.Isa;
 using Hachi.Lang.Pcap;
+using Hachi.Lang.Pcap.Prove;
 using Hachi.Text;
 
 namespace Hachi.Cli.Verbs;
@@ -77,7 +78,25 @@ internal sealed class CompileVerb : IVerb
         if (!done)
             return ExitStatus.BadInput;
         ProgramFile.Write(shell, parse.GetValue(_output)!, Render(filter!, parse.GetValue(_to)!, parse.GetValue(_hook)!));
-        return ExitStatus.Done;
+        return parse.GetValue(_prove) ? Prove(shell, filter!) : ExitStatus.Done;
+    }
+
+    private static int Prove(Shell shell, CaptureFilter filter)
+    {
+        FilterProof proof = filter.Prove();
+        shell.Out.Flush();
+        switch (proof.Outcome)
+        {
+            case ProofOutcome.Proved:
+                shell.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"proved: the program decides every packet as the expression does ({proof.Steps} steps)"));
+                return ExitStatus.Done;
+            case ProofOutcome.Counterexample:
+                shell.Fail($"the program is wrong: it decides this packet otherwise: {Convert.ToHexString(proof.Packet!.Data)}", "please report this");
+                return ExitStatus.No;
+            default:
+                shell.Fail($"undecided: {proof.Reason}");
+                return ExitStatus.No;
+        }
     }
 
     private static byte[] Render(CaptureFilter filter, string form, string hook)

@@ -50,6 +50,29 @@ public sealed class CompileVerbTests
         Assert.Contains("rejects all packets", CommandRun.Hachi("compile", "ip and arp").Error, StringComparison.Ordinal);
 
     [Fact]
+    public void A_proof_is_said()
+    {
+        CommandRun run = CommandRun.Hachi("compile", "tcp port 443", "--prove", "--to", "ddd");
+        Assert.Equal(0, run.Status);
+        Assert.StartsWith("proved:", run.Error, StringComparison.Ordinal);
+        run = CommandRun.Hachi("compile", "ip protochain 6", "--prove");
+        Assert.Equal(ExitStatus.No, run.Status);
+        Assert.Contains("undecided", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_batch_answers_line_by_line()
+    {
+        byte[] input = System.Text.Encoding.UTF8.GetBytes("{\"expr\":\"ip\"}\n{\"expr\":\"ip prot 6\"}\nnonsense\n{\"expr\":\"ip\",\"link\":\"RAW\",\"opt\":false,\"snaplen\":96}\n");
+        string[] answers = CommandRun.HachiWith(input, "compile", "--batch").Text.TrimEnd('\n').Split('\n');
+        Assert.Equal(4, answers.Length);
+        Assert.Equal("{\"insns\":[[40,0,0,12],[21,0,1,2048],[6,0,0,262144],[6,0,0,0]]}", answers[0]);
+        Assert.StartsWith("{\"error\":", answers[1], StringComparison.Ordinal);
+        Assert.StartsWith("{\"error\":", answers[2], StringComparison.Ordinal);
+        Assert.Contains("[6,0,0,96]", answers[3], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Options_reach_the_compiler()
     {
         Assert.Contains("#96", CommandRun.Hachi("compile", "ip", "--snaplen", "96").Text, StringComparison.Ordinal);
