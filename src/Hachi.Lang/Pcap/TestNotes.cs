@@ -36,6 +36,26 @@ internal static class TestNotes
         };
     }
 
+    /// <summary>What a field is called: "the EtherType".</summary>
+    public static string SubjectOf(TestField field) => Subject(field).Subject;
+
+    /// <summary>A value that a packet had for a comparison, written as <see cref="Describe"/> writes the value that was wanted.</summary>
+    /// <param name="test">A comparison.</param>
+    /// <param name="found">Its first operand, masked if the test masks it.</param>
+    /// <param name="loaded">The same before the mask.</param>
+    public static string ValueOf(Test test, uint found, uint loaded)
+    {
+        Form form = Subject(test.Field).Form;
+        if (test.Op == TestOp.Set)
+            return form == Form.Number ? Format(form, found & (test.B is { Op: ArithOp.Const } bits ? bits.K : found)) : Format(form, found);
+        if (test.A is not { Op: ArithOp.And, B: { Op: ArithOp.Const } mask } || test.Op != TestOp.Eq)
+            return Format(form, found);
+        if (form == Form.IPv4)
+            return Format(form, loaded);
+        bool isShifted = form is not (Form.Hex2 or Form.Hex4 or Form.Hex8) && mask.K != 0 && BitOperations.IsPow2(((ulong)mask.K >> BitOperations.TrailingZeroCount(mask.K)) + 1);
+        return Format(form, isShifted ? found >> BitOperations.TrailingZeroCount(mask.K) : found);
+    }
+
     private static string Bit(TestField field, string subject, uint value) => field switch
     {
         TestField.FragmentOffset => "it is a later fragment (the fragment offset is not 0)",

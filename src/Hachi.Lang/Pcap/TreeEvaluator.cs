@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Hachi.Captures;
 using Hachi.Isa;
+using Hachi.Text;
 
 namespace Hachi.Lang.Pcap;
 
@@ -25,6 +26,15 @@ public static class TreeEvaluator
         return run.Decide(tree.Root) && !run.IsRejected;
     }
 
+    /// <summary>The same, and writes down every comparison that was decided on the way, and what ended it early.</summary>
+    internal static bool Trace(FilterTree tree, ReadOnlySpan<byte> packet, int wireLength, in PacketMetadata metadata, List<TestEvent> events)
+    {
+        if (tree.Root is null)
+            return true;
+        var run = new Run(packet, (uint)wireLength, metadata, new uint[tree.VariableCount]) { Events = events };
+        return run.Decide(tree.Root) && !run.IsRejected;
+    }
+
     private ref struct Run
     {
         private readonly ReadOnlySpan<byte> _packet;
@@ -34,6 +44,13 @@ public static class TreeEvaluator
 
         /// <summary>A load outside the captured bytes or a division by zero has ended the run.</summary>
         public bool IsRejected;
+
+        /// <summary>Where to write down what is decided, or null.</summary>
+        public List<TestEvent>? Events;
+
+        private Test? _test;
+        private Arith? _arith;
+        private uint _loaded;
 
         public Run(ReadOnlySpan<byte> packet, uint wireLength, in PacketMetadata metadata, Span<uint> variables)
         {
@@ -73,21 +90,30 @@ public static class TreeEvaluator
                     Execute(test.Steps!);
                     return !IsRejected && Decide(test.Left!);
                 case TestOp.ProtoChain:
-                    return FollowChain(test);
+                    _test = test;
+                    bool isFound = FollowChain(test);
+                    if (!IsRejected)
+                        Events?.Add(new TestEvent(test, test.Span, isFound ? TestOutcome.True : TestOutcome.False));
+                    return isFound && !IsRejected;
                 case TestOp.And:
                 case TestOp.Or:
                     return Decide(test);
             }
 
-            uint a = Evaluate(test.A!);
+            _test = test;
+            uint a = Evaluate(test.A!), loaded = _loaded;
             uint b = IsRejected ? 0 : Evaluate(test.B!);
-            return !IsRejected && test.Op switch
+            if (IsRejected)
+                return false;
+            bool holds = test.Op switch
             {
                 TestOp.Eq => a == b,
                 TestOp.Gt => a > b,
                 TestOp.Ge => a >= b,
                 _ => (a & b) != 0,
             };
+            Events?.Add(new TestEvent(test, test.Span, holds ? TestOutcome.True : TestOutcome.False) { A = a, B = b, Loaded = loaded });
+            return holds;
         }
 
         private void Execute(IReadOnlyList<Step> steps)
@@ -104,6 +130,7 @@ public static class TreeEvaluator
                     continue;
                 }
 
+                _test = null;
                 uint value = Evaluate(step.Value!);
                 if (step.Variable >= 0 && !IsRejected)
                     _variables[step.Variable] = value;
@@ -112,6 +139,7 @@ public static class TreeEvaluator
 
         private uint Evaluate(Arith arith)
         {
+            _arith = arith;
             switch (arith.Op)
             {
                 case ArithOp.Const:
@@ -164,6 +192,7 @@ public static class TreeEvaluator
             if (b == 0)
             {
                 IsRejected = true;
+                Events?.Add(new TestEvent(_test, _test?.Span ?? _arith!.Span, TestOutcome.DividesByZero));
                 return 0;
             }
 
@@ -182,11 +211,12 @@ public static class TreeEvaluator
             if (address + (uint)size > (uint)_packet.Length)
             {
                 IsRejected = true;
+                Events?.Add(new TestEvent(_test, _test?.Span ?? _arith!.Span, TestOutcome.OutsidePacket) { Address = address, Size = size });
                 return 0;
             }
 
             ReadOnlySpan<byte> bytes = _packet[(int)address..];
-            return size switch
+            return _loaded = size switch
             {
                 1 => bytes[0],
                 2 => BinaryPrimitives.ReadUInt16BigEndian(bytes),
@@ -241,4 +271,39 @@ public static class TreeEvaluator
             return false;
         }
     }
+}
+
+/// <summary>How a comparison ended.</summary>
+internal enum TestOutcome : byte
+{
+    False,
+    True,
+
+    /// <summary>It reads outside the captured bytes: the packet is rejected.</summary>
+    OutsidePacket,
+
+    /// <summary>The packet is rejected.</summary>
+    DividesByZero,
+}
+
+/// <summary>One comparison on the way of a packet through a filter.</summary>
+/// <param name="Test">The comparison; null when a step ended the run.</param>
+/// <param name="Span">The words of the expression that it comes from.</param>
+/// <param name="Outcome">How it ended.</param>
+internal readonly record struct TestEvent(Test? Test, TextSpan Span, TestOutcome Outcome)
+{
+    /// <summary>First operand.</summary>
+    public uint A { get; init; }
+
+    /// <summary>Second operand.</summary>
+    public uint B { get; init; }
+
+    /// <summary>What the last load of the first operand gave.</summary>
+    public uint Loaded { get; init; }
+
+    /// <summary>Where the load outside was.</summary>
+    public ulong Address { get; init; }
+
+    /// <summary>Its bytes.</summary>
+    public int Size { get; init; }
 }
