@@ -17,8 +17,24 @@ internal static class FilterNotes
             return note;
         if (test.A is null || test.B is null)
             return Text(expression, test.Span);
+        return Comparison(test, expression);
+    }
+
+    /// <summary>A relation as it is written, and whether the test decides the opposite: not-equal and the two smaller-than are made of the three that the machine has.</summary>
+    public static string Written(Test test, string expression, out bool isNegated)
+    {
+        isNegated = false;
+        if (test is not { Field: TestField.Relation, A: not null, B: not null } || test.A.Span.End > test.B.Span.Start || test.B.Span.Start > expression.Length)
+            return Question(test, expression);
+        string sign = expression[test.A.Span.End..test.B.Span.Start].Trim(' ', '\t', '\r', '\n', '(', ')');
+        isNegated = sign is "!=" or "<" or "<=";
+        return Text(expression, test.Span);
+    }
+
+    private static string Comparison(Test test, string expression)
+    {
         string sign = test.Op switch { TestOp.Eq => "=", TestOp.Gt => ">", TestOp.Ge => ">=", _ => "has one of the bits of" };
-        return $"{Operand(test.A, test, expression)} {sign} {Operand(test.B, test, expression)}";
+        return $"{Operand(test.A!, test, expression)} {sign} {Operand(test.B!, test, expression)}";
     }
 
     /// <summary>What the packet had for a comparison: "53", "IPv4 (0x0800)".</summary>
@@ -44,10 +60,7 @@ internal static class FilterNotes
     }
 
     /// <summary>The same for any text.</summary>
-    public static string Cut(string text)
-    {
-        return text.Length <= TextMax ? text : string.Concat(text.AsSpan(0, TextMax - 3), "...");
-    }
+    public static string Cut(string text) => text.Length <= TextMax ? text : string.Concat(text.AsSpan(0, TextMax - 3), "...");
 
     private static string Operand(Arith arith, Test test, string expression)
     {
@@ -55,8 +68,11 @@ internal static class FilterNotes
             return Number(arith.K);
         return test.Field == TestField.Byte && arith is { Op: ArithOp.Load8, A: null }
             ? string.Create(CultureInfo.InvariantCulture, $"byte {arith.K}")
-            : Text(expression, arith.Span);
+            : Balanced(Text(expression, arith.Span));
     }
+
+    /// <summary>The span of a value ends in front of its closing parentheses.</summary>
+    private static string Balanced(string text) => text + new string(')', Math.Max(0, text.AsSpan().Count('(') - text.AsSpan().Count(')')));
 
     private static string Number(uint value) => value > 0xffff ? string.Create(CultureInfo.InvariantCulture, $"0x{value:x}") : value.ToString(CultureInfo.InvariantCulture);
 }

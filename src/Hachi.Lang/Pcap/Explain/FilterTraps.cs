@@ -8,12 +8,12 @@ namespace Hachi.Lang.Pcap.Explain;
 /// <summary>Finds what may surprise in an expression that compiles.</summary>
 internal sealed class FilterTraps(ParsedFilter parsed, FilterTree tree, FilterOptions options)
 {
-    private const int TrapsMax = 6, AlternativesMax = 64, DeadTestsMax = 4000, HintMax = 80;
+    private const int TrapsMax = 6, AlternativesMax = 64, DeadTestsMax = 3000, HintMax = 80;
 
     private readonly List<Diagnostic> _found = [];
     private readonly HashSet<string> _said = [];
     private EncapsulationNode? _shift;
-    private bool _shiftIsBeforeOr;
+    private int _shiftOr = -1; // where the term begins that is joined by 'or' behind it
     private string? _shiftHint;
 
     /// <summary>The traps, warnings first, at most a few.</summary>
@@ -103,9 +103,9 @@ internal sealed class FilterTraps(ParsedFilter parsed, FilterTree tree, FilterOp
     {
         for (int i = at + 1; i < chain.Terms.Length; i++)
         {
-            if (!chain.IsOr(i) || _shiftIsBeforeOr)
+            if (!chain.IsOr(i) || _shiftOr >= 0)
                 continue;
-            _shiftIsBeforeOr = true;
+            _shiftOr = chain.Terms[i].Span.Start;
             string first = Part(chain, i, chain.Terms.Length), second = Part(chain, 0, i);
             if (first.Length + second.Length <= HintMax)
                 _shiftHint = $"write what is not encapsulated first: {first} or {second}";
@@ -126,17 +126,17 @@ internal sealed class FilterTraps(ParsedFilter parsed, FilterTree tree, FilterOp
 
     private void AfterShift(FilterNode node, bool isContained)
     {
-        if (_shift is not { } shift || isContained || ReferenceEquals(node, shift) || node is EncapsulationNode or LengthTestNode or BoundNode or IfIndexNode)
+        if (_shift is not { } shift || isContained || ReferenceEquals(node, shift) || node is EncapsulationNode or LengthTestNode or BoundNode or IfIndexNode || node.Span.Start < _shiftOr)
             return;
         if (node is RelationNode relation && !ReadsPacket(relation.Left) && !ReadsPacket(relation.Right))
             return;
         string rest = FilterNotes.Text(parsed.Text, new TextSpan(node.Span.Start, parsed.Text.Length - node.Span.Start)).TrimEnd();
         string text = FilterNotes.Text(parsed.Text, node.Span);
-        string? hint = _shiftIsBeforeOr ? _shiftHint : null;
+        string? hint = _shiftOr >= 0 ? _shiftHint : null;
         if (hint is null && shift is { Kind: Encapsulation.Vlan, Id: null } && Balanced(rest))
             hint = $"to match with a tag or without: anyvlan {(rest == text ? rest : $"({rest})")}";
         // Right of an 'or' it is hardly ever what was meant; otherwise it is how the keyword works.
-        DiagnosticInfo info = _shiftIsBeforeOr ? DiagnosticTable.TrapShift : DiagnosticTable.TrapShift with { Severity = Severity.Info };
+        DiagnosticInfo info = _shiftOr >= 0 ? DiagnosticTable.TrapShift : DiagnosticTable.TrapShift with { Severity = Severity.Info };
         Say(info, shift.Span, hint, Keyword(shift), text, FilterWords.Behind(shift.Kind));
     }
 
@@ -154,6 +154,8 @@ internal sealed class FilterTraps(ParsedFilter parsed, FilterTree tree, FilterOp
 
     private void SayAndOr(ChainNode chain, int at)
     {
+        if (_said.Contains(DiagnosticTable.TrapAndOr.Id))
+            return;
         string left = Part(chain, 0, at), right = Part(chain, at, at + 1);
         string? hint = null;
         if (!chain.IsOr(at - 1))
@@ -236,8 +238,12 @@ internal sealed class FilterTraps(ParsedFilter parsed, FilterTree tree, FilterOp
             work.Push(test.Left);
         }
         alternatives.Sort((a, b) => a.Span.Length.CompareTo(b.Span.Length));
+        int left = DeadTestsMax;
         foreach (Test test in alternatives)
         {
+            left -= NoteIndex.Comparisons(test, left + 1).Count;
+            if (left < 0)
+                return;
             if (!RejectsAll(test))
                 continue;
             Say(DiagnosticTable.TrapNeverMatches, test.Span, null, FilterNotes.Text(parsed.Text, test.Span));
@@ -247,10 +253,6 @@ internal sealed class FilterTraps(ParsedFilter parsed, FilterTree tree, FilterOp
 
     private static bool RejectsAll(Test test)
     {
-        int size = 0;
-        foreach (Test _ in NoteIndex.Comparisons(test))
-            if (++size > DeadTestsMax)
-                return false;
         var f = new IrFunction();
         new Lowering().Lower(new FilterTree(test, 0), 1, f);
         new FilterCompiler().Optimise(f);

@@ -100,7 +100,7 @@ internal sealed partial class FilterWords
         string header = node.Proto is FilterProtocol.Link ? "the link-layer header" : $"the {ProtocolName(node.Proto, false)} header";
         if (Constant(node.Offset) is not { } offset)
             return Printer.Print(node);
-        string place = node.Size == 1 ? string.Create(CultureInfo.InvariantCulture, $"byte {offset} of {header}") : string.Create(CultureInfo.InvariantCulture, $"bytes {offset} to {(ulong)offset + node.Size - 1} of {header}");
+        string place = node.Size == 1 ? string.Create(CultureInfo.InvariantCulture, $"byte {offset} of {header}") : string.Create(CultureInfo.InvariantCulture, $"the field at bytes {offset} to {(ulong)offset + node.Size - 1} of {header}");
         return FieldName(node.Proto, offset, node.Size) is { } name ? $"{place} ({name})" : place;
     }
 

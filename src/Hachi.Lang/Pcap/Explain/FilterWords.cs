@@ -52,7 +52,7 @@ internal sealed partial class FilterWords(IFilterLookup? lookup)
                 Write(not.Operand, depth + 1, "");
                 break;
             case NotNode not:
-                Write(not.Operand, depth, (not.Count & 1) == 1 ? prefix + "not " : prefix);
+                Write(not.Operand, depth, (not.Count & 1) == 1 ? prefix + "not: " : prefix);
                 break;
             case AnyVlanNode any:
                 Line(depth, prefix, "with no VLAN tag, one or two in front:");

@@ -122,14 +122,15 @@ internal sealed class NoteIndex
     }
 
     /// <summary>Every comparison of a tree, without recursion.</summary>
-    internal static IEnumerable<Test> Comparisons(Test root)
+    internal static List<Test> Comparisons(Test root, int max = TestsMax)
     {
+        var found = new List<Test>();
         var work = new Stack<Test>();
         work.Push(root);
-        for (int count = 0; work.TryPop(out Test? test) && count < TestsMax; count++)
+        for (int count = 0; count < max && work.TryPop(out Test? test); count++)
         {
             if (test.A is not null && test.Op != TestOp.ProtoChain)
-                yield return test;
+                found.Add(test);
             if (test.Right is not null)
                 work.Push(test.Right);
             if (test.Left is not null)
@@ -145,6 +146,7 @@ internal sealed class NoteIndex
                     steps.Push(inner);
             }
         }
+        return found;
     }
 
     private void Add(Test test)

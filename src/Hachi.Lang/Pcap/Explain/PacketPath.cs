@@ -29,8 +29,12 @@ public sealed record PacketPath(bool Matches, IReadOnlyList<PacketStep> Steps, s
         bool matches = TreeEvaluator.Trace(filter.Tree, packet, wireLength, metadata, events);
         var steps = new List<PacketStep>(events.Count);
         foreach (TestEvent each in events)
-            if (each.Outcome is TestOutcome.True or TestOutcome.False)
-                steps.Add(new PacketStep(FilterNotes.Question(each.Test!, filter.Expression), each.Outcome == TestOutcome.True, FilterNotes.Found(each), each.Span));
+        {
+            if (each.Outcome is not (TestOutcome.True or TestOutcome.False))
+                continue;
+            string question = FilterNotes.Written(each.Test!, filter.Expression, out bool isNegated);
+            steps.Add(new PacketStep(question, (each.Outcome == TestOutcome.True) != isNegated, FilterNotes.Found(each), each.Span));
+        }
         return new PacketPath(matches, steps, Why(filter, matches, events, packet.Length));
     }
 
@@ -38,8 +42,8 @@ public sealed record PacketPath(bool Matches, IReadOnlyList<PacketStep> Steps, s
     {
         if (events.Count == 0)
             return matches ? "accepted: no test is needed" : "rejected: nothing can match";
-        TestEvent last = events[^1];
-        string question = last.Test is { } test ? FilterNotes.Question(test, filter.Expression) : FilterNotes.Text(filter.Expression, last.Span);
+        TestEvent last = Decisive(events);
+        string question = last.Test is { } test ? FilterNotes.Written(test, filter.Expression, out _) : FilterNotes.Text(filter.Expression, last.Span);
         return last.Outcome switch
         {
             TestOutcome.OutsidePacket => string.Create(CultureInfo.InvariantCulture,
@@ -47,5 +51,34 @@ public sealed record PacketPath(bool Matches, IReadOnlyList<PacketStep> Steps, s
             TestOutcome.DividesByZero => $"rejected at the test '{question}': it divides by zero",
             _ => $"{(matches ? "accepted" : "rejected")} at the test '{question}': the packet has {FilterNotes.Found(last)}",
         };
+    }
+
+    /// <summary>
+    /// The last test that was not decided already: that the EtherType is not IPv4 goes without saying once it was IPv6, and what made the packet fail is
+    /// then the test before.
+    /// </summary>
+    private static TestEvent Decisive(List<TestEvent> events)
+    {
+        for (int i = events.Count - 1; i > 0; i--)
+            if (!IsImplied(events, i))
+                return events[i];
+        return events[0];
+    }
+
+    private static bool IsImplied(List<TestEvent> events, int at)
+    {
+        const int back = 200;
+        TestEvent last = events[at];
+        if (last.Outcome != TestOutcome.False || last.Test is not { Op: TestOp.Eq, Field: not (TestField.Relation or TestField.Byte) })
+            return false;
+        for (int i = at - 1; i >= 0 && i >= at - back; i--)
+        {
+            if (events[i] is { Outcome: TestOutcome.True, Test.Op: TestOp.Eq } known && known.Test.Field == last.Test.Field && known.A == last.A && known.B != last.B)
+                return true;
+            // The protocol that was written is tested before the fragment header that may stand in front of it.
+            if (last.Test.Field == TestField.Ip6NextHeader && events[i] is { Outcome: TestOutcome.False, Test.Op: TestOp.Eq } other && other.Span == last.Span && other.Test.Field == last.Test.Field && other.A == last.A)
+                return true;
+        }
+        return false;
     }
 }
