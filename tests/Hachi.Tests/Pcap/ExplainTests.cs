@@ -49,6 +49,8 @@ public sealed class ExplainTests
     [InlineData("udp or (ip and ip6)", "HF0201", "ip and ip6", null)]
     [InlineData("ip6 and tcp[13] & 2 != 0 or udp", "HF0201", "ip6 and tcp[13] & 2 != 0", null)]
     [InlineData("vlan 100 and icmp or arp", "HF0202", "vlan 100", "write what is not encapsulated first: arp or (vlan 100 and icmp)")]
+    [InlineData("(vlan and arp) or arp", "HF0202", "vlan", "write what is not encapsulated first: arp or (vlan and arp)")]
+    [InlineData("not vlan or arp", "HF0202", "vlan", "write what is not encapsulated first: arp or not vlan")]
     [InlineData("vlan and tcp", "HF0202", "vlan", "to match with a tag or without: anyvlan tcp")]
     [InlineData("udp or tcp and port 80", "HF0203", "port 80", "if the other was meant: udp or (tcp and port 80)")]
     [InlineData("len % 7 + 1 = 2", "HF0204", "%", null)]
@@ -168,8 +170,8 @@ public sealed class ExplainTests
     [Fact]
     public void Long_and_deep_expressions_are_cut_short()
     {
-        string alternating = "tcp" + string.Concat(Enumerable.Repeat(" and udp or tcp", 2000));
-        Assert.InRange(Explain(alternating).Words.Count, 10, 2000);
+        string alternating = "tcp" + string.Concat(Enumerable.Repeat(" and udp or tcp", 100));
+        Assert.InRange(Explain(alternating).Words.Count, 10, 100);
         string hosts = "host in {" + string.Join(", ", Enumerable.Range(0, 1000).Select(i => $"10.0.{i / 256}.{i % 256}")) + "}";
         Assert.Single(Explain(hosts).Words);
         Assert.InRange(Explain(string.Join(" or ", Enumerable.Range(0, 1000).Select(i => $"host 10.0.{i / 256}.{i % 256}"))).Words.Count, 10, 100);

@@ -8,7 +8,7 @@ namespace Hachi.Lang.Pcap.Explain;
 /// <summary>Finds what may surprise in an expression that compiles.</summary>
 internal sealed class FilterTraps(ParsedFilter parsed, FilterTree tree, FilterOptions options)
 {
-    private const int TrapsMax = 6, AlternativesMax = 64, DeadTestsMax = 3000, HintMax = 80;
+    private const int TrapsMax = 6, AlternativesMax = 64, DeadTestsMax = 1000, HintMax = 80;
 
     private readonly List<Diagnostic> _found = [];
     private readonly HashSet<string> _said = [];
@@ -22,6 +22,7 @@ internal sealed class FilterTraps(ParsedFilter parsed, FilterTree tree, FilterOp
         if (parsed.Root is null)
             return [];
         FindDead();
+        FindShift(parsed.Root);
         Visit(parsed.Root, false, false);
         _found.Sort((a, b) => a.Severity != b.Severity ? b.Severity.CompareTo(a.Severity) : 0);
         var order = new List<Diagnostic>();
@@ -60,9 +61,6 @@ internal sealed class FilterTraps(ParsedFilter parsed, FilterTree tree, FilterOp
             case InnerNode inner:
                 Visit(inner.Operand, false, true);
                 break;
-            case EncapsulationNode { Kind: not Encapsulation.Pppoed } encapsulation when !isContained:
-                _shift ??= encapsulation;
-                break;
             case PrimitiveNode primitive:
                 VisitPrimitive(primitive, joinedByAnd);
                 break;
@@ -91,10 +89,31 @@ internal sealed class FilterTraps(ParsedFilter parsed, FilterTree tree, FilterOp
             if (i > 0 && !isOr && wasOr)
                 SayAndOr(chain, i);
             wasOr |= isOr;
-            bool hadShift = _shift is not null;
             Visit(chain.Terms[i], i > 0 ? !isOr : joinedByAnd, isContained);
-            if (!hadShift && _shift is not null)
-                FindShiftHint(chain, i);
+        }
+    }
+
+    /// <summary>Finds the first encapsulation that shifts anything, and on the way back the first <c>or</c> behind it.</summary>
+    private bool FindShift(FilterNode node)
+    {
+        switch (node)
+        {
+            case EncapsulationNode { Kind: not Encapsulation.Pppoed } encapsulation:
+                _shift = encapsulation;
+                return true;
+            case NotNode not:
+                return FindShift(not.Operand);
+            case ChainNode chain:
+                for (int i = 0; i < chain.Terms.Length; i++)
+                {
+                    if (!FindShift(chain.Terms[i]))
+                        continue;
+                    FindShiftHint(chain, i);
+                    return true;
+                }
+                return false;
+            default:
+                return false;
         }
     }
 
@@ -126,7 +145,7 @@ internal sealed class FilterTraps(ParsedFilter parsed, FilterTree tree, FilterOp
 
     private void AfterShift(FilterNode node, bool isContained)
     {
-        if (_shift is not { } shift || isContained || ReferenceEquals(node, shift) || node is EncapsulationNode or LengthTestNode or BoundNode or IfIndexNode || node.Span.Start < _shiftOr)
+        if (_shift is not { } shift || isContained || ReferenceEquals(node, shift) || node is EncapsulationNode or LengthTestNode or BoundNode or IfIndexNode || node.Span.Start < Math.Max(shift.Span.Start, _shiftOr))
             return;
         if (node is RelationNode relation && !ReadsPacket(relation.Left) && !ReadsPacket(relation.Right))
             return;
