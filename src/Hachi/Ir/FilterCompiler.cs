@@ -23,10 +23,18 @@ public sealed class FilterCompiler
     {
         for (int round = 0; round < RoundsMax; round++)
         {
-            bool changed = _phis.Run(f);
-            changed |= passes.HasFlag(FilterPasses.Specialise) && _specialise.Run(f);
-            changed |= passes.HasFlag(FilterPasses.Merge) && _merge.Run(f);
-            if (!changed)
+            bool again = _phis.Run(f);
+            if (passes.HasFlag(FilterPasses.Specialise))
+            {
+                bool changed = _specialise.Run(f);
+                again |= _specialise.HasDropped || (changed && f.PhiCount > 0);
+            }
+            if (passes.HasFlag(FilterPasses.Merge))
+            {
+                _merge.Run(f);
+                again |= _merge.HasDropped;
+            }
+            if (!again)
                 break;
         }
         if (!passes.HasFlag(FilterPasses.Sets) || !_sets.Run(f))

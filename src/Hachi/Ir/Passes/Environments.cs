@@ -68,6 +68,11 @@ internal sealed class Environments
     public void Deliver(int block)
     {
         (int start, int count) = _blocks[block];
+        if (_f.Blocks[block].End == IrEnd.Return) // nobody asks what is known there
+        {
+            _blocks[block] = (0, 0);
+            return;
+        }
         if (start < 0)
         {
             if (_poolCount + _count > _pool.Length)

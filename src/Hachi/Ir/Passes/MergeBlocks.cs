@@ -7,9 +7,13 @@ internal sealed class MergeBlocks
     private int[] _same = new int[64];
     private int[] _table = new int[128];
 
+    /// <summary>Whether the last run found a test whose outcome makes no difference.</summary>
+    public bool HasDropped { get; private set; }
+
     /// <summary>Runs the pass; true when something changed.</summary>
     public bool Run(IrFunction f)
     {
+        HasDropped = false;
         _order.Compute(f);
         int n = f.BlockCount, size = 64;
         if (_same.Length < n)
@@ -30,7 +34,7 @@ internal sealed class MergeBlocks
             if (block.End == IrEnd.Branch && block.True == block.False && block.TrueArgs == block.FalseArgs)
             {
                 f.Goto(b, block.True, block.TrueArgs);
-                changed = true;
+                changed = HasDropped = true;
             }
             if (block.Phi >= 0)
                 continue;

@@ -16,11 +16,16 @@ internal sealed class Specialise
     private IrFunction _f = null!;
     private bool _changed;
 
+    /// <summary>
+    /// Whether the last run dropped a test: what stands before it may now be decided, too. All else that it learns it passes forward, so another run finds nothing.
+    /// </summary>
+    public bool HasDropped { get; private set; }
+
     /// <summary>Runs the pass; true when something changed.</summary>
     public bool Run(IrFunction f)
     {
         _f = f;
-        _changed = false;
+        _changed = HasDropped = false;
         _order.Compute(f);
         _env.Reset(f);
         _env.ReachEmpty(f.Entry);
@@ -54,6 +59,7 @@ internal sealed class Specialise
             int decided = block.True == block.False && block.TrueArgs == block.FalseArgs ? 1 : DecideHere(b);
             if (decided >= 0)
             {
+                HasDropped = true;
                 _f.Goto(b, decided == 1 ? block.True : block.False, decided == 1 ? block.TrueArgs : block.FalseArgs);
                 _changed = true;
             }
@@ -127,7 +133,7 @@ internal sealed class Specialise
         {
             _f.Goto(b, block.False, block.FalseArgs);
         }
-        _changed = true;
+        _changed = HasDropped = true;
         ThreadGoto(b);
     }
 
