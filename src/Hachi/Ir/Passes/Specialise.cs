@@ -10,11 +10,14 @@ namespace Hachi.Ir.Passes;
 /// </remarks>
 internal sealed class Specialise
 {
+    private const int StepsMin = 200_000, StepsPerBlock = 20;
+
     private readonly Environments _env = new();
     private readonly BlockOrder _order = new();
     private Known[] _saved = new Known[48];
     private IrFunction _f = null!;
     private bool _changed;
+    private int _stepsLeft;
 
     /// <summary>
     /// Whether the last run dropped a test: what stands before it may now be decided, too. All else that it learns it passes forward, so another run finds nothing.
@@ -27,6 +30,7 @@ internal sealed class Specialise
         _f = f;
         _changed = HasDropped = false;
         _order.Compute(f);
+        _stepsLeft = StepsMin + (StepsPerBlock * _order.Count); // edges that pass over everything must not make long filters quadratic
         _env.Reset(f);
         _env.ReachEmpty(f.Entry);
         foreach (int b in _order.Blocks)
@@ -149,7 +153,7 @@ internal sealed class Specialise
     private bool Walk(ref int target, ref int args, bool ignoreRequires = false)
     {
         bool moved = false;
-        while (true)
+        while (--_stepsLeft >= 0)
         {
             ref IrBlock block = ref _f.Blocks[target];
             if (block.Phi >= 0 || (block.Require >= 0 && !ignoreRequires && !Holds(block.Require)))
@@ -177,6 +181,7 @@ internal sealed class Specialise
             }
             moved = true;
         }
+        return moved;
     }
 
     private bool Holds(int list)
