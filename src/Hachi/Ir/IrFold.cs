@@ -1,4 +1,5 @@
 using System.Numerics;
+using Hachi.Isa;
 
 namespace Hachi.Ir;
 
@@ -45,29 +46,32 @@ public static class IrFold
     }
 
     /// <summary>What an operation gives on two words (a divisor of 0 gives 0; the requirement has rejected before).</summary>
-    public static uint Evaluate(IrOp op, uint a, uint b) => op switch
-    {
-        IrOp.Add => a + b,
-        IrOp.Sub => a - b,
-        IrOp.Mul => a * b,
-        IrOp.Div => b == 0 ? 0 : a / b,
-        IrOp.Mod => b == 0 ? 0 : a % b,
-        IrOp.And => a & b,
-        IrOp.Or => a | b,
-        IrOp.Xor => a ^ b,
-        IrOp.Lsh => b > 31 ? 0 : a << (int)b,
-        IrOp.Rsh => b > 31 ? 0 : a >> (int)b,
-        IrOp.Neg => 0 - a,
-        _ => throw new ArgumentOutOfRangeException(nameof(op)),
-    };
+    public static uint Evaluate(IrOp op, uint a, uint b) => Semantics.ClassicAlu(CodeOf(op), a, b, out uint result) ? result : 0;
 
     /// <summary>What a comparison gives on two words.</summary>
-    public static bool Evaluate(IrCompare compare, uint a, uint b) => compare switch
+    public static bool Evaluate(IrCompare compare, uint a, uint b) => Semantics.ClassicCompare(compare switch
     {
-        IrCompare.Eq => a == b,
-        IrCompare.Gt => a > b,
-        IrCompare.Ge => a >= b,
-        _ => (a & b) != 0,
+        IrCompare.Eq => ClassicOpcode.Jeq,
+        IrCompare.Gt => ClassicOpcode.Jgt,
+        IrCompare.Ge => ClassicOpcode.Jge,
+        _ => ClassicOpcode.Jset,
+    }, a, b);
+
+    /// <summary>The bits of the classic opcode that say which arithmetic operation it is.</summary>
+    public static int CodeOf(IrOp op) => op switch
+    {
+        IrOp.Add => ClassicOpcode.Add,
+        IrOp.Sub => ClassicOpcode.Sub,
+        IrOp.Mul => ClassicOpcode.Mul,
+        IrOp.Div => ClassicOpcode.Div,
+        IrOp.Mod => ClassicOpcode.Mod,
+        IrOp.And => ClassicOpcode.And,
+        IrOp.Or => ClassicOpcode.Or,
+        IrOp.Xor => ClassicOpcode.Xor,
+        IrOp.Lsh => ClassicOpcode.Lsh,
+        IrOp.Rsh => ClassicOpcode.Rsh,
+        IrOp.Neg => ClassicOpcode.Neg,
+        _ => throw new ArgumentOutOfRangeException(nameof(op)),
     };
 
     /// <summary>Whether a op b = b op a.</summary>

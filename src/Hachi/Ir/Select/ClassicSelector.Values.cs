@@ -74,19 +74,7 @@ internal sealed partial class ClassicSelector
 
     private void ComputeBinary(int value, in IrValue v)
     {
-        int op = v.Op switch
-        {
-            IrOp.Add => Add,
-            IrOp.Sub => Sub,
-            IrOp.Mul => Mul,
-            IrOp.Div => Div,
-            IrOp.Mod => Mod,
-            IrOp.And => And,
-            IrOp.Or => Or,
-            IrOp.Xor => Xor,
-            IrOp.Lsh => Lsh,
-            _ => Rsh,
-        };
+        int op = IrFold.CodeOf(v.Op);
         if (IsHeaderLength(value, out uint at)) // (p[k] & 0xf) << 2 has an instruction of its own, into X
         {
             Put(Ldx | B | Msh, at);
