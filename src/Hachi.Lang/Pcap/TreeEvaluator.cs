@@ -268,6 +268,7 @@ public static class TreeEvaluator
                 }
             }
 
+            IsRejected = true; // it goes round for ever: no engine waits for that, all reject the packet
             return false;
         }
     }

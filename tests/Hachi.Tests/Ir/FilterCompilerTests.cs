@@ -75,6 +75,20 @@ public sealed class FilterCompilerTests
         Assert.True(after * 10 < before * 7, $"{before} instructions became {after}");
     }
 
+    /// <summary>A chain of headers that leads back to itself: the tree and the program reject the packet, also under a "not".</summary>
+    [Theory]
+    [InlineData("ip6 protochain 17")]
+    [InlineData("not ip6 protochain 17")]
+    public void A_header_chain_without_end_rejects(string expression)
+    {
+        byte[] packet = new byte[128];
+        (packet[12], packet[13], packet[20], packet[54]) = (0x86, 0xdd, 51, 51);
+        packet[14 + 8] = 51; // the authentication header at 40 sets the offset to 8, and the one there to 8 again
+        CaptureFilter filter = CaptureFilter.Compile(expression);
+        Assert.False(TreeEvaluator.Matches(filter.Tree, packet, packet.Length, default));
+        Assert.False(filter.Matches(packet));
+    }
+
     /// <summary>What attaching to a socket would accept, unless it loops or is longer than the kernel allows.</summary>
     [Fact]
     public void Programs_are_valid_for_the_kernel()
