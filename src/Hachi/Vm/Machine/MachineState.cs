@@ -34,7 +34,7 @@ internal unsafe struct MachineState
     /// <summary>Regions in the table.</summary>
     [FieldOffset(RegionCountOffset)] public uint RegionCount;
 
-    /// <summary>A handle of the managed <see cref="Invocation"/>.</summary>
+    /// <summary>A handle of the managed invocation.</summary>
     [FieldOffset(32)] public nint Owner;
 
     /// <summary>
