@@ -30,6 +30,9 @@ public enum FaultReason
     /// <summary>A quota was reached: map bytes, open reservations.</summary>
     Quota,
 
+    /// <summary>Control ran off the end of the program.</summary>
+    FellOff,
+
     /// <summary>The invocation was interrupted by the embedder.</summary>
     Interrupted,
 }

@@ -14,7 +14,7 @@ internal unsafe struct MachineState
 
     /// <summary>Offsets that compiled code uses.</summary>
     public const int FuelOffset = 0, FaultOffset = 8, FaultInsnOffset = 12, FaultAddressOffset = 16, FaultSizeOffset = 24, RegionCountOffset = 28, HelperGateOffset = 40,
-        DepthOffset = 48, PacketStartOffset = 56, PacketEndOffset = 64, PacketMetaOffset = 72, ArgumentsOffset = 80;
+        DepthOffset = 48, PacketStartOffset = 56, PacketEndOffset = 64, PacketMetaOffset = 72, ArgumentsOffset = 80, TailTakenOffset = 128, MayGotoLeftOffset = 136;
 
     /// <summary>What is left of the fuel; negative once it ran out.</summary>
     [FieldOffset(FuelOffset)] public long Fuel;
@@ -57,6 +57,21 @@ internal unsafe struct MachineState
 
     /// <summary>Arguments of a helper call from compiled code.</summary>
     [FieldOffset(ArgumentsOffset)] public fixed ulong Arguments[6];
+
+    /// <summary>1 once a tail call of the running function succeeded: the function is over, with the value that the call gave.</summary>
+    [FieldOffset(TailTakenOffset)] public int TailTaken;
+
+    /// <summary>The instruction that called the running helper.</summary>
+    [FieldOffset(132)] public int HelperInsn;
+
+    /// <summary>1 once the registers of a fault were kept.</summary>
+    [FieldOffset(144)] public int FaultHasRegisters;
+
+    /// <summary>Rounds that <c>may_goto</c> still allows.</summary>
+    [FieldOffset(MayGotoLeftOffset)] public long MayGotoLeft;
+
+    /// <summary>Rounds that <c>may_goto</c> allows in one invocation (kernel/bpf/verifier.c, <c>BPF_MAX_LOOPS</c>).</summary>
+    public const long MayGotoMax = 8 << 20;
 
     /// <summary>The table of regions behind a state.</summary>
     public static Region* Regions(MachineState* state) => (Region*)((byte*)state + RegionsOffset);
