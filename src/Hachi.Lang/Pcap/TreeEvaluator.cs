@@ -48,6 +48,7 @@ public static class TreeEvaluator
         /// <summary>Where to write down what is decided, or null.</summary>
         public List<TestEvent>? Events;
 
+        private Stack<Test>? _spine;
         private Test? _test;
         private Arith? _arith;
         private uint _loaded;
@@ -66,13 +67,17 @@ public static class TreeEvaluator
         {
             if (test.Op is not (TestOp.And or TestOp.Or))
                 return DecideOne(test);
-            var spine = new Stack<Test>();
+            Stack<Test> spine = _spine ??= new Stack<Test>();
+            int bottom = spine.Count;
             for (; test.Op is TestOp.And or TestOp.Or; test = test.Left!)
                 spine.Push(test);
             bool value = DecideOne(test);
-            while (!IsRejected && spine.TryPop(out Test? parent))
-                if (value == (parent.Op == TestOp.And))
+            while (spine.Count > bottom)
+            {
+                Test parent = spine.Pop();
+                if (!IsRejected && value == (parent.Op == TestOp.And))
                     value = Decide(parent.Right!);
+            }
             return value;
         }
 

@@ -45,19 +45,24 @@ public sealed class ClassicMeaning
     /// <param name="values">The values, shared with what it is compared with.</param>
     /// <param name="expected">What a program that accepts returns.</param>
     /// <param name="statesMax">States after which it gives up.</param>
-    public static ClassicVerdicts Follow(ClassicProgram program, SymbolicValues values, uint expected, int statesMax)
+    /// <param name="fixedFirst">
+    /// Whether the diagram asks what is read at fixed offsets before all else: best for searches of sets, and bad where such a byte is computed with another
+    /// one that only comes late.
+    /// </param>
+    public static ClassicVerdicts Follow(ClassicProgram program, SymbolicValues values, uint expected, int statesMax, bool fixedFirst = true)
     {
         var meaning = new ClassicMeaning(program, values, expected, statesMax);
-        return meaning.Follow();
+        return meaning.Follow(fixedFirst);
     }
 
-    private ClassicVerdicts Follow()
+    private ClassicVerdicts Follow(bool fixedFirst)
     {
         CheckAndFindLive();
         if (_refused is null)
         {
-            foreach ((uint offset, int size) in LoadOrder.Of(_insns))
-                _values.Load(_values.Zero, offset, size, out _);
+            if (fixedFirst)
+                foreach ((uint offset, int size) in LoadOrder.Of(_insns))
+                    _values.Load(_values.Zero, offset, size, out _);
             var start = new SymbolicValue[Registers];
             Array.Fill(start, _values.Zero);
             int first = Intern(0, start);

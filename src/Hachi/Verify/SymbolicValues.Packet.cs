@@ -5,8 +5,8 @@ namespace Hachi.Verify;
 // Where bits come from: the packet, its lengths, the extensions, and words that stand for expressions.
 public sealed partial class SymbolicValues
 {
-    /// <summary>Bits of the packet and of expressions that a proof may have to do with: as deep as recursion over the diagram goes.</summary>
-    private const int LevelsMax = 4000;
+    /// <summary>Bits of the packet and of expressions that a proof may have to do with; how many meet in one function, the diagram bounds by its stack.</summary>
+    private const int LevelsMax = 60_000;
 
     // Lengths are asked last: how long a packet must be depends on what is in it.
     private const int RoomLevel = 1 << 20, LengthLevel = 1 << 24;
@@ -183,6 +183,7 @@ public sealed partial class SymbolicValues
         int[] bits = Word(NewRun(BitSource.Opaque, count, value), count);
         if (value.Max != uint.MaxValue)
             Axioms = _diagram.And(Axioms, BitVectors.Greater(_diagram, BitVectors.Constant(value.Max), bits, orEqual: true));
+        _byBits.TryAdd(bits, value);
         return bits;
     }
 

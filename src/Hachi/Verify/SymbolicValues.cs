@@ -10,7 +10,7 @@ namespace Hachi.Verify;
 public sealed partial class SymbolicValues
 {
     /// <summary>Bits that a sum, a product or the smaller side of a comparison may depend on to be computed exactly.</summary>
-    private const int SumSupportMax = 16, TableSupportMax = 10, CompareSupportMax = 10, LengthSupportMax = 4;
+    private const int SumSupportMax = 16, TableSupportMax = 10, CompareSupportMax = 16, LengthSupportMax = 4;
 
     /// <summary>Multiples of a wide word that are computed exactly: larger ones have too many carries.</summary>
     private const uint WideFactorMax = 64;
@@ -99,6 +99,8 @@ public sealed partial class SymbolicValues
             (a, b) = (b, a);
         if (b.IsConstant && (a.IsExact || a.Terms.Length <= 1))
             return EqualsConstant(a, b.Constant);
+        if (IsComparable(a, b))
+            return BitVectors.Equal(_diagram, a.Bits!, b.Bits!);
         SymbolicValue difference = Sum(a, 1, b, uint.MaxValue);
         if (difference.IsConstant)
             return difference.Constant == 0 ? DecisionDiagram.True : DecisionDiagram.False;
@@ -112,10 +114,10 @@ public sealed partial class SymbolicValues
             return value.Constant == constant ? DecisionDiagram.True : DecisionDiagram.False;
         if (!value.IsExact && value.Terms.Length > 1)
         {
-            (uint Factor, SymbolicValue Atom) widest = value.Terms.MaxBy(term => Support(term.Atom));
-            SymbolicValue one = Linear(0, [widest]);
-            SymbolicValue others = Sum(value, uint.MaxValue, one, 1);
-            others = Sum(others, 1, Constant(constant), 1);
+            (uint factor, SymbolicValue atom) = value.Terms.MaxBy(term => Support(term.Atom));
+            uint sign = factor > int.MaxValue ? uint.MaxValue : 1;
+            SymbolicValue one = Sum(atom, factor * sign, Zero, 0); // to negate a wide word takes many steps
+            SymbolicValue others = Sum(Sum(Constant(constant), 1, value, uint.MaxValue), sign, one, 1);
             if (IsComparable(one, others))
                 return BitVectors.Equal(_diagram, one.Bits!, others.Bits!);
         }
@@ -124,8 +126,13 @@ public sealed partial class SymbolicValues
 
     private int Greater(SymbolicValue a, SymbolicValue b)
     {
-        if (a == b)
+        if (a == b || (a.IsConstant && a.Constant == 0) || (b.IsConstant && b.Constant == uint.MaxValue))
             return DecisionDiagram.False;
+        // Next to an end of the range it is a question of equality, of which more can be told.
+        if (b.IsConstant && b.Constant is 0 or uint.MaxValue - 1)
+            return b.Constant == 0 ? _diagram.Not(EqualsConstant(a, 0)) : EqualsConstant(a, uint.MaxValue);
+        if (a.IsConstant && a.Constant is 1 or uint.MaxValue)
+            return a.Constant == 1 ? EqualsConstant(b, 0) : _diagram.Not(EqualsConstant(b, uint.MaxValue));
         if (a.IsConstant || b.IsConstant || IsComparable(a, b))
             return BitVectors.Greater(_diagram, Bits(a), Bits(b), orEqual: false);
         if (!_greater.TryGetValue((a.Id, b.Id), out int level))

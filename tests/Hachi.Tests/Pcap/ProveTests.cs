@@ -36,31 +36,29 @@ public sealed class ProveTests
         Assert.True(proved > 1400 && loops < 10, $"{proved} proved, {loops} loop");
     }
 
+    /// <summary>Every second expression is of libpcap's language, the others use sets, anyvlan, inner and vxlan, too. Whatever is undecided fails.</summary>
     [Fact]
-    public void Random_expressions_are_not_refuted_and_nearly_all_are_proved()
+    public void Random_expressions_are_proved()
     {
-        Random random = Volume.Random(nameof(Random_expressions_are_not_refuted_and_nearly_all_are_proved));
-        int proved = 0, undecided = 0;
+        Random random = Volume.Random(nameof(Random_expressions_are_proved));
+        int proved = 0;
         var wrong = new List<string>();
         int count = Volume.Of(5000, 60);
         for (int i = 0; i < count; i++)
         {
             bool isPlain = i % 2 == 0;
-            var source = new RandomFilter(random, new RandomFilterOptions { ProtoChain = false, Extensions = false, NewWords = !isPlain });
+            var source = new RandomFilter(random, new RandomFilterOptions { ProtoChain = false, Extensions = !isPlain, NewWords = !isPlain });
             string expression = source.Expression();
             if (!CaptureFilter.TryCompile(expression, LinkType.Ethernet, new FilterOptions { Optimise = i % 5 != 0 }, out CaptureFilter? filter, out _))
                 continue;
-            FilterProof proof = filter.Prove(new ProofBudget(StepsMax: 500_000));
+            FilterProof proof = filter.Prove();
             if (proof.Outcome == ProofOutcome.Proved)
                 proved++;
-            else if (proof.Outcome == ProofOutcome.Undecided)
-                undecided++;
             else
                 wrong.Add($"{(i % 5 != 0 ? "" : "-O0 ")}{expression}: {Words(proof)}");
         }
-        TestContext.Current.TestOutputHelper?.WriteLine($"{proved} proved, {undecided} undecided");
-        Assert.True(wrong.Count == 0, $"{Volume.Note}\n" + string.Join('\n', wrong));
-        Assert.True(undecided * 10 <= proved, $"{proved} proved, {undecided} undecided; {Volume.Note}");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{proved} proved of {count}");
+        Assert.True(wrong.Count == 0, $"{proved} proved, {wrong.Count} not; {Volume.Note}\n" + string.Join('\n', wrong));
     }
 
     /// <summary>A program with one instruction damaged is refuted; or it is proved, and then no packet of the captures, whole or cut short, tells the two apart.</summary>

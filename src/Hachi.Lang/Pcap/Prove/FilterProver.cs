@@ -10,6 +10,8 @@ namespace Hachi.Lang.Pcap.Prove;
 /// </summary>
 public static class FilterProver
 {
+    private const string UsedUp = "the budget is used up";
+
     /// <summary>Proves that a program accepts the packets that a filter accepts, and no others; or finds one on which they differ.</summary>
     /// <param name="tree">The filter.</param>
     /// <param name="snapLength">What the program has to return for packets that match.</param>
@@ -18,10 +20,20 @@ public static class FilterProver
     public static FilterProof Prove(FilterTree tree, int snapLength, ClassicProgram program, ProofBudget? budget = null)
     {
         budget ??= ProofBudget.Default;
-        var diagram = new DecisionDiagram(budget.StepsMax);
+        FilterProof proof = Prove(tree, snapLength, program, budget, budget.StepsMax / 2, fixedFirst: true);
+        if (proof.Reason != UsedUp)
+            return proof;
+        long steps = proof.Steps;
+        proof = Prove(tree, snapLength, program, budget, budget.StepsMax - steps, fixedFirst: false);
+        return proof with { Steps = proof.Steps + steps };
+    }
+
+    private static FilterProof Prove(FilterTree tree, int snapLength, ClassicProgram program, ProofBudget budget, long stepsMax, bool fixedFirst)
+    {
+        var diagram = new DecisionDiagram(stepsMax);
         var values = new SymbolicValues(diagram);
         // The program goes first: bits are ordered as they are met, and a program that searches large sets is cheap to follow only in its own order.
-        ClassicVerdicts verdicts = ClassicMeaning.Follow(program, values, (uint)snapLength, budget.StatesMax);
+        ClassicVerdicts verdicts = ClassicMeaning.Follow(program, values, (uint)snapLength, budget.StatesMax, fixedFirst);
         string? reason = verdicts.Refused;
         int matches = DecisionDiagram.False;
         if (reason is null && !IsExhausted())
@@ -31,7 +43,7 @@ public static class FilterProver
             reason = meaning.Refused;
         }
         if (reason is not null || IsExhausted())
-            return Undecided(reason ?? "the budget is used up");
+            return Undecided(reason ?? UsedUp);
 
         int differ = diagram.Or(diagram.Xor(matches, verdicts.Returns), verdicts.ReturnsOther);
         var witness = new PacketWitness(values);
@@ -39,7 +51,7 @@ public static class FilterProver
         {
             bool found = witness.TryFind(ref differ, out WitnessPacket? packet);
             if (IsExhausted())
-                return Undecided("the budget is used up");
+                return Undecided(UsedUp);
             if (!found && differ == DecisionDiagram.False)
                 return new FilterProof(ProofOutcome.Proved, null, verdicts.States, diagram.Steps, null);
             if (!found)

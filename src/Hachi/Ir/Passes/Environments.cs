@@ -13,15 +13,13 @@ internal sealed class Environments
     private (int Start, int Count)[] _blocks = new (int, int)[64];
     private (uint K, int Next)[] _excluded = new (uint, int)[64];
     private int _excludedCount;
-    private Known[] _current = new Known[EntriesMax];
+    private readonly Known[] _current = new Known[EntriesMax];
+    private readonly int[] _keys = new int[EntriesMax]; // of the current list, once more: this is what is searched
+    private (int At, Known Old)[] _undo = new (int, Known)[16];
+    private int _undoCount;
     private int _count;
+    private int _oldest;
     private IrFunction _f = null!;
-
-    /// <summary>Excluded words: a word and the index of the next, 0 at the end.</summary>
-    public ReadOnlySpan<(uint K, int Next)> Excluded => _excluded;
-
-    /// <summary>Number of entries of the current list: a mark to come back to with <see cref="Load"/> or <see cref="Restore"/>.</summary>
-    public int Count => _count;
 
     /// <summary>Starts over for a function: no block has been reached.</summary>
     public void Reset(IrFunction f)
@@ -44,24 +42,30 @@ internal sealed class Environments
     public void Load(int block)
     {
         (int start, int count) = _blocks[block];
-        Array.Copy(_pool, start, _current, 0, count);
+        _pool.AsSpan(start, count).CopyTo(_current);
+        for (int i = 0; i < count; i++)
+            _keys[i] = _current[i].Key;
         _count = count;
+        _undoCount = _oldest = 0;
     }
 
-    /// <summary>Copies the current list aside.</summary>
-    public void Save(ref Known[] buffer, out int count)
-    {
-        if (buffer.Length < _count)
-            buffer = new Known[EntriesMax];
-        Array.Copy(_current, buffer, _count);
-        count = _count;
-    }
+    /// <summary>A mark to come back to with <see cref="Restore"/>, as long as no other list was loaded.</summary>
+    public int Save() => _undoCount;
 
-    /// <summary>Brings a list that was copied aside back.</summary>
-    public void Restore(Known[] buffer, int count)
+    /// <summary>Takes back what was put since a mark.</summary>
+    public void Restore(int mark)
     {
-        Array.Copy(buffer, _current, count);
-        _count = count;
+        while (_undoCount > mark)
+        {
+            (int at, Known old) = _undo[--_undoCount];
+            if (at < 0)
+            {
+                _count--;
+                continue;
+            }
+            _current[at] = old;
+            _keys[at] = old.Key;
+        }
     }
 
     /// <summary>Delivers the current list to a block: the first delivery is copied, later ones are met with it.</summary>
@@ -77,16 +81,17 @@ internal sealed class Environments
         {
             if (_poolCount + _count > _pool.Length)
                 Array.Resize(ref _pool, Math.Max(_pool.Length * 2, _poolCount + _count));
-            Array.Copy(_current, 0, _pool, _poolCount, _count);
+            _current.AsSpan(0, _count).CopyTo(_pool.AsSpan(_poolCount));
             _blocks[block] = (_poolCount, _count);
             _poolCount += _count;
             return;
         }
-        int kept = 0;
+        int kept = 0, j = -1;
         for (int i = 0; i < count; i++)
         {
             ref Known mine = ref _pool[start + i];
-            int j = Find(mine.Key);
+            if (++j >= _count || _keys[j] != mine.Key) // both lists have mostly the same order
+                j = Find(mine.Key);
             if (j >= 0 && Meet(ref mine, _current[j]))
                 _pool[start + kept++] = mine;
         }
@@ -96,20 +101,24 @@ internal sealed class Environments
     /// <summary>What is known of a value, also from what it is made of (a few levels deep).</summary>
     public Known Look(int value, int depth = 3)
     {
-        int at = Find(value);
-        Known known = at >= 0 ? _current[at] : Known.Nothing(value);
         ref IrValue v = ref _f.Values[value];
         if (v.Op == IrOp.Const)
             return Known.Exactly(value, v.K);
-        if (v.Op == IrOp.LoadPacket && v.Size < 4)
-            known.Zeros |= v.Size == 1 ? ~0xffu : ~0xffffu;
-        else if (depth > 0 && v.Op is >= IrOp.Add and <= IrOp.Rsh && _f.Values[v.B].Op == IrOp.Const)
-            FromOperand(ref known, v.Op, Look(v.A, depth - 1), _f.Values[v.B].K);
-        else if (v.Op is IrOp.ProtoChain or IrOp.Compared)
-            known.Zeros |= ~1u;
+        int at = Find(value);
+        if (depth == 0 || v.Op is < IrOp.Add or > IrOp.Rsh || _f.Values[v.B].Op != IrOp.Const)
+            return at >= 0 ? _current[at] : Known.AtMost(value, MaxOf(v)); // what is on the list has been seen to be no more than that
+        Known known = at >= 0 ? _current[at] : Known.Nothing(value);
+        FromOperand(ref known, v.Op, Look(v.A, depth - 1), _f.Values[v.B].K);
         known.Tighten();
         return known;
     }
+
+    private static uint MaxOf(in IrValue v) => v.Op switch
+    {
+        IrOp.LoadPacket => uint.MaxValue >> (32 - (8 * v.Size)),
+        IrOp.ProtoChain or IrOp.Compared => 1,
+        _ => uint.MaxValue,
+    };
 
     /// <summary>1: the comparison certainly holds here, 0: it certainly does not, -1: open.</summary>
     public int Decide(IrCompare compare, int a, int b)
@@ -179,8 +188,8 @@ internal sealed class Environments
         int at = Find(~basis);
         if (at < 0)
             Put(new Known { Key = ~basis, Lo = bytes });
-        else
-            _current[at].Lo = Math.Max(_current[at].Lo, bytes);
+        else if (_current[at].Lo < bytes)
+            Put(_current[at] with { Lo = bytes });
     }
 
     private static void FromOperand(ref Known known, IrOp op, in Known a, uint k)
@@ -236,8 +245,9 @@ internal sealed class Environments
 
     private int Find(int key)
     {
-        for (int i = _count - 1; i >= 0; i--)
-            if (_current[i].Key == key)
+        int[] keys = _keys;
+        for (int i = Math.Min(_count, keys.Length) - 1; i >= 0; i--)
+            if (keys[i] == key)
                 return i;
         return -1;
     }
@@ -245,13 +255,26 @@ internal sealed class Environments
     private void Put(in Known known)
     {
         int at = Find(known.Key);
-        if (at < 0)
+        if (at < 0 && _count < EntriesMax)
         {
-            if (_count == EntriesMax) // forget the oldest
-                Array.Copy(_current, 1, _current, 0, --_count);
+            Log(-1, default);
             at = _count++;
         }
+        else
+        {
+            if (at < 0)
+                at = _oldest++ % EntriesMax;
+            Log(at, _current[at]);
+        }
         _current[at] = known;
+        _keys[at] = known.Key;
+    }
+
+    private void Log(int at, in Known old)
+    {
+        if (_undoCount == _undo.Length)
+            Array.Resize(ref _undo, _undoCount * 2);
+        _undo[_undoCount++] = (at, old);
     }
 
     private bool Meet(ref Known mine, in Known other)

@@ -20,7 +20,7 @@ public struct Known
     /// <summary>Bits that are certainly 1.</summary>
     public uint Ones;
 
-    /// <summary>Head of a list of excluded words in <see cref="Environments.Excluded"/>, or 0.</summary>
+    /// <summary>Head of a list of excluded words in <see cref="Environments"/>, or 0.</summary>
     public int Excluded;
 
     /// <summary>Head of the list of the only possible words in <see cref="Environments"/>, or 0 when there is no such list.</summary>
@@ -28,6 +28,9 @@ public struct Known
 
     /// <summary>Nothing is known.</summary>
     public static Known Nothing(int key) => new() { Key = key, Hi = uint.MaxValue };
+
+    /// <summary>No more than a word of which all bits below the first that is set are set.</summary>
+    public static Known AtMost(int key, uint max) => new() { Key = key, Hi = max, Zeros = ~max };
 
     /// <summary>A constant.</summary>
     public static Known Exactly(int key, uint k) => new() { Key = key, Lo = k, Hi = k, Zeros = ~k, Ones = k };

@@ -14,8 +14,8 @@ internal sealed class Specialise
 
     private readonly Environments _env = new();
     private readonly BlockOrder _order = new();
-    private Known[] _saved = new Known[48];
     private IrFunction _f = null!;
+    private bool[] _isCanonical = new bool[64];
     private bool _changed;
     private int _stepsLeft;
 
@@ -31,6 +31,9 @@ internal sealed class Specialise
         _changed = HasDropped = false;
         _order.Compute(f);
         _stepsLeft = StepsMin + (StepsPerBlock * _order.Count); // edges that pass over everything must not make long filters quadratic
+        if (_isCanonical.Length < f.BlockCount)
+            _isCanonical = new bool[f.BlockCount * 2];
+        Array.Clear(_isCanonical, 0, f.BlockCount);
         _env.Reset(f);
         _env.ReachEmpty(f.Entry);
         foreach (int b in _order.Blocks)
@@ -54,9 +57,7 @@ internal sealed class Specialise
         if (_f.Blocks[b].Require >= 0)
             PruneRequires(b);
         if (_f.Blocks[b].End == IrEnd.Branch)
-        {
-            Canonical.Compare(_f, b);
-        }
+            MakeCanonical(b);
         if (_f.Blocks[b].End == IrEnd.Branch)
         {
             ref IrBlock block = ref _f.Blocks[b];
@@ -82,6 +83,15 @@ internal sealed class Specialise
         ThreadBranch(b);
     }
 
+    /// <summary>Once in a run: walks come by many times.</summary>
+    private void MakeCanonical(int b)
+    {
+        if (_isCanonical[b])
+            return;
+        _isCanonical[b] = true;
+        Canonical.Compare(_f, b);
+    }
+
     private int DecideHere(int b)
     {
         ref IrBlock block = ref _f.Blocks[b];
@@ -104,7 +114,7 @@ internal sealed class Specialise
     private void ThreadBranch(int b)
     {
         IrBlock block = _f.Blocks[b];
-        _env.Save(ref _saved, out int saved);
+        int saved = _env.Save();
         int whenTrue = block.True, trueArgs = block.TrueArgs, whenFalse = block.False, falseArgs = block.FalseArgs;
 
         _env.Learn(block.Compare, block.A, block.B, true);
@@ -112,7 +122,7 @@ internal sealed class Specialise
         bool trueAsFalse = LeadsTo(block.False, block.FalseArgs, whenTrue, trueArgs);
         if (!trueAsFalse)
             _env.Deliver(whenTrue);
-        _env.Restore(_saved, saved);
+        _env.Restore(saved);
 
         if (!trueAsFalse)
         {
@@ -129,7 +139,7 @@ internal sealed class Specialise
                 _env.Deliver(whenFalse);
                 return;
             }
-            _env.Restore(_saved, saved);
+            _env.Restore(saved);
             // x => T (which decides the other way to where F leads anyhow): the test makes no difference
             _f.Goto(b, block.True, block.TrueArgs);
         }
@@ -164,7 +174,7 @@ internal sealed class Specialise
             }
             else if (block.End == IrEnd.Branch)
             {
-                Canonical.Compare(_f, target);
+                MakeCanonical(target);
                 block = ref _f.Blocks[target];
                 if (block.End == IrEnd.Goto)
                     continue;
@@ -200,7 +210,10 @@ internal sealed class Specialise
                 ulong bytes = v.Imm + v.Size;
                 if (bytes <= _env.Established(v.A))
                     return true;
-                return v.A != IrFunction.Zero && bytes + _env.Look(v.A).Hi <= _env.Established(IrFunction.Zero);
+                if (v.A == IrFunction.Zero)
+                    return false;
+                uint present = _env.Established(IrFunction.Zero);
+                return bytes <= present && bytes + _env.Look(v.A).Hi <= present;
             case IrOp.Div or IrOp.Mod:
                 return _env.Look(v.B).Lo > 0 || _env.Decide(IrCompare.Eq, v.B, IrFunction.Zero) == 0;
             default:
