@@ -34,6 +34,12 @@ public sealed class IrFunction
     /// <summary>Arguments of edges: runs of value ids, one for each phi of the target, in the order of its list.</summary>
     public int[] EdgeArgs { get; private set; } = new int[8];
 
+    /// <summary>What happens in order (memory, calls, fuel), by id; <see cref="EffectCount"/> are in use.</summary>
+    public IrEffect[] Effects { get; private set; } = new IrEffect[32];
+
+    /// <summary>Number of effects.</summary>
+    public int EffectCount { get; private set; }
+
     /// <summary>Interval sets that <see cref="IrEnd.Member"/> ends refer to.</summary>
     public List<IntervalSet> Sets { get; } = [];
 
@@ -58,7 +64,7 @@ public sealed class IrFunction
     /// <summary>Forgets everything, keeps the storage.</summary>
     public void Clear()
     {
-        ValueCount = BlockCount = RequireCount = PhiCount = EdgeArgCount = Entry = 0;
+        ValueCount = BlockCount = RequireCount = PhiCount = EdgeArgCount = EffectCount = Entry = 0;
         Sets.Clear();
         Array.Fill(_buckets, -1);
         Intern(IrOp.Const, 0, 0, 0, 0, -1);
@@ -71,7 +77,7 @@ public sealed class IrFunction
             Blocks = Grown(Blocks);
         ref IrBlock block = ref Blocks[BlockCount];
         block = default;
-        block.Require = block.Phi = block.TrueArgs = block.FalseArgs = block.Origin = -1;
+        block.Require = block.Phi = block.TrueArgs = block.FalseArgs = block.Origin = block.FirstEffect = block.LastEffect = -1;
         return BlockCount++;
     }
 
@@ -110,6 +116,26 @@ public sealed class IrFunction
         return start;
     }
 
+    /// <summary>
+    /// Appends an effect to a block. An effect that yields something (<see cref="IrEffect.YieldsValue"/>) gets its <see cref="IrOp.Result"/>.
+    /// </summary>
+    /// <returns>The index of the effect.</returns>
+    public int AddEffect(int block, IrEffect effect)
+    {
+        if (EffectCount == Effects.Length)
+            Effects = Grown(Effects);
+        effect.Next = -1;
+        effect.Value = effect.YieldsValue ? Intern(IrOp.Result, effect.Size, 0, 0, (ulong)EffectCount, effect.Origin) : -1;
+        Effects[EffectCount] = effect;
+        ref IrBlock b = ref Blocks[block];
+        if (b.LastEffect >= 0)
+            Effects[b.LastEffect].Next = EffectCount;
+        else
+            b.FirstEffect = EffectCount;
+        b.LastEffect = EffectCount;
+        return EffectCount++;
+    }
+
     /// <summary>Ends a block with a jump.</summary>
     public void Goto(int block, int target, int args = -1)
     {
@@ -135,8 +161,18 @@ public sealed class IrFunction
         Blocks[block].A = value;
     }
 
+    /// <summary>Ends a block with a fault.</summary>
+    public void Fault(int block, int reason, int origin)
+    {
+        ref IrBlock b = ref Blocks[block];
+        (b.End, b.A, b.Origin) = (IrEnd.Fault, reason, origin);
+    }
+
     /// <summary>The id of a constant.</summary>
     public int Const(uint k, int origin = -1) => k == 0 ? Zero : Intern(IrOp.Const, 0, 0, 0, k, origin);
+
+    /// <summary>The id of a 64-bit constant.</summary>
+    public int Const64(ulong k) => k == 0 ? Zero : Intern(IrOp.Const, 0, 0, 0, k, -1);
 
     /// <summary>Whether a value is a constant, and which.</summary>
     public bool IsConst(int value, out uint k)

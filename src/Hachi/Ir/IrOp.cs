@@ -62,9 +62,57 @@ public enum IrOp : byte
 
     /// <summary>1 when A compares to B as Size (an <see cref="IrCompare"/>) says, else 0: a name for a comparison that facts are kept about. Never emitted.</summary>
     Compared,
+
+    /// <summary>What effect Imm of the function yields (a load, an atomic operation, a call). It has a place: where its effect stands.</summary>
+    Result,
+
+    /// <summary>Argument register Imm (1 to 5) on entry of an eBPF function.</summary>
+    Param,
+
+    /// <summary>The frame pointer r10 of an eBPF function, a guest address.</summary>
+    Frame,
+
+    /// <summary>The host address of the machine's state: trusted, never visible to the program.</summary>
+    State,
+
+    /// <summary>A / B, unsigned, total: 0 when B is 0. Size 4 or 8, as all from here on.</summary>
+    UDiv,
+
+    /// <summary>A % B, unsigned, total: A when B is 0.</summary>
+    UMod,
+
+    /// <summary>A / B, signed, total: 0 when B is 0, A when B is -1 and A the least number.</summary>
+    SDiv,
+
+    /// <summary>A % B, signed, total: A when B is 0, 0 when B is -1.</summary>
+    SMod,
+
+    /// <summary>A &lt;&lt; B, the count modulo the width.</summary>
+    Shl,
+
+    /// <summary>A &gt;&gt; B, logical, the count modulo the width.</summary>
+    Shr,
+
+    /// <summary>A &gt;&gt; B, arithmetic, the count modulo the width.</summary>
+    Sar,
+
+    /// <summary>A rotated left by B, the count modulo the width.</summary>
+    Rol,
+
+    /// <summary>The low Size bytes (1, 2, 4) of A, sign-extended to 64 bits.</summary>
+    SignExtend,
+
+    /// <summary>The low Size bytes (1, 2, 4) of A, zero-extended.</summary>
+    ZeroExtend,
+
+    /// <summary>The low Size bytes (2, 4, 8) of A in reverse order, zero-extended.</summary>
+    ByteSwap,
+
+    /// <summary>B when A (a <see cref="Compared"/>) holds, else the value with id Imm.</summary>
+    Select,
 }
 
-/// <summary>The comparison of a branch; unsigned.</summary>
+/// <summary>The comparison of a branch. Those of classic programs are the first four; the ones with 64 in their name compare whole words, all others the low 32 bits.</summary>
 public enum IrCompare : byte
 {
     /// <summary>A == B.</summary>
@@ -78,6 +126,30 @@ public enum IrCompare : byte
 
     /// <summary>(A &amp; B) != 0.</summary>
     Set,
+
+    /// <summary>A &gt; B, signed.</summary>
+    SGt,
+
+    /// <summary>A &gt;= B, signed.</summary>
+    SGe,
+
+    /// <summary>As <see cref="Eq"/>, 64 bits wide.</summary>
+    Eq64 = 8,
+
+    /// <summary>As <see cref="Gt"/>, 64 bits wide.</summary>
+    Gt64,
+
+    /// <summary>As <see cref="Ge"/>, 64 bits wide.</summary>
+    Ge64,
+
+    /// <summary>As <see cref="Set"/>, 64 bits wide.</summary>
+    Set64,
+
+    /// <summary>As <see cref="SGt"/>, 64 bits wide.</summary>
+    SGt64,
+
+    /// <summary>As <see cref="SGe"/>, 64 bits wide.</summary>
+    SGe64,
 }
 
 /// <summary>How a block ends.</summary>
@@ -97,11 +169,15 @@ public enum IrEnd : byte
 
     /// <summary>Returns A.</summary>
     Return,
+
+    /// <summary>Ends the program with fault A (a reason that the machine numbers); Origin is the instruction.</summary>
+    Fault,
 }
 
 /// <summary>
 /// A value: a pure function of the packet and the values that it names, so it has no place of its own; a selector computes it where it is needed.
-/// Equal values have one id, and operands have smaller ids than the value that uses them.
+/// Equal values have one id, and operands have smaller ids than the value that uses them. Arithmetic on 32 bits (Size 0 or 4) sees the low halves and
+/// clears the upper half of its result; with Size 8 it is 64 bits wide.
 /// </summary>
 public struct IrValue
 {
@@ -164,4 +240,10 @@ public struct IrBlock
 
     /// <summary>Where its decision comes from (-1: nowhere).</summary>
     public int Origin;
+
+    /// <summary>First entry of its list of effects in <see cref="IrFunction.Effects"/>, or -1; they happen in the order of the list.</summary>
+    public int FirstEffect;
+
+    /// <summary>Last entry of that list, or -1.</summary>
+    public int LastEffect;
 }

@@ -8,4 +8,12 @@ public static partial class DiagnosticTable
     public static readonly DiagnosticInfo MetadataValue = Add("HV0002", Severity.Error, "'{0}' is no 32-bit number",
         "Metadata values are decimal or 0x... numbers from 0 to 4294967295.");
 #pragma warning restore CS1591
+
+    /// <summary>An instruction that only the kernel can give a meaning.</summary>
+    public static readonly DiagnosticInfo VmInsnRefused = Add("HV0003", Severity.Error, "instruction {0}: {1} means something in the kernel only",
+        "Arenas, kernel functions and kernel variables live in the kernel's memory; the user-space machine has none. Load the program into the kernel instead.");
+
+    /// <summary>A helper that the machine does not have.</summary>
+    public static readonly DiagnosticInfo VmHelperMissing = Add("HV0004", Severity.Error, "instruction {0}: helper {1} is not available here",
+        "The program calls a helper function that this context does not offer; register one under that number, or choose another context.");
 }

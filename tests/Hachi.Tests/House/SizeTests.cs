@@ -17,6 +17,9 @@ public sealed class SizeTests
         // Tables, written as a switch.
         ["Hachi.Lang.Pcap.Syntax.Keywords.Find"] = 75,
         ["Hachi.Lang.Pcap.Lookup.WellKnown.Service"] = 100,
+
+        // The machine's instructions, a line each: cut apart it would be slower and no clearer.
+        ["Hachi.Vm.Interpret.EbpfInterpreter.Run"] = 220,
     };
 
     // Folder => its files at most (or fewer than three).
@@ -26,6 +29,7 @@ public sealed class SizeTests
         ["src/Hachi.Lang/Pcap/Compile"] = 1,
         ["src/Hachi.Linux/Kernel"] = 1,
         ["src/Hachi.Linux/Sys"] = 1,
+        ["src/Hachi/Uapi"] = 1,
     };
 
     [Fact]

@@ -1,0 +1,34 @@
+using System.Collections.Immutable;
+using Hachi.Uapi;
+
+namespace Hachi.Object;
+
+/// <summary>A map as a program asks for it: nothing is made yet.</summary>
+/// <param name="Name">Its name, unique in the object.</param>
+/// <param name="Type">Its kind.</param>
+/// <param name="KeySize">Bytes of a key; 0 where the kind has none.</param>
+/// <param name="ValueSize">Bytes of a value; 0 where the kind has none.</param>
+/// <param name="MaxEntries">Entries, or bytes of a ring buffer.</param>
+public sealed record MapSpec(string Name, MapType Type, uint KeySize, uint ValueSize, uint MaxEntries)
+{
+    /// <summary>Flags (<c>BPF_F_*</c> of map creation).</summary>
+    public uint Flags { get; init; }
+
+    /// <summary>What the maps that a map of maps holds look like.</summary>
+    public MapSpec? Inner { get; init; }
+
+    /// <summary>First contents of the one value of a data section (<c>.rodata</c>, <c>.data</c>, <c>.bss</c>); empty means zeros.</summary>
+    public ImmutableArray<byte> Data { get; init; } = [];
+
+    /// <summary>Slots that are filled from the start: of a program array with programs, of a map of maps with maps, by name.</summary>
+    public ImmutableArray<(uint Index, string Name)> Slots { get; init; } = [];
+
+    /// <summary>Whether programs may only read it, and user space too once it is loaded (<c>.rodata</c>).</summary>
+    public bool IsFrozen { get; init; }
+
+    /// <summary>Name under which it asks to be pinned; null for no pin.</summary>
+    public string? Pin { get; init; }
+
+    /// <summary>Type extras (<c>map_extra</c>): hash functions of a bloom filter.</summary>
+    public ulong Extra { get; init; }
+}

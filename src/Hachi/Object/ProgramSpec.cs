@@ -1,0 +1,27 @@
+using System.Collections.Immutable;
+using Hachi.Isa;
+using Hachi.Uapi;
+
+namespace Hachi.Object;
+
+/// <summary>A function in a program's instructions.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Start">Its first slot.</param>
+/// <param name="IsGlobal">Whether it is checked on its own (a global function), or only where it is called.</param>
+public readonly record struct FunctionSpec(string Name, int Start, bool IsGlobal = false);
+
+/// <summary>
+/// A program: instructions that need nothing but the object's maps. Its own function comes first, then every subprogram that it can reach; calls among them
+/// are relative. A wide load names a map by its index in the object (<see cref="Pseudo.MapIdx"/>, <see cref="Pseudo.MapIdxValue"/>), a function by its distance (<see cref="Pseudo.Func"/>).
+/// </summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Type">Its kind.</param>
+/// <param name="Insns">Its instructions, a slot each.</param>
+public sealed record ProgramSpec(string Name, ProgramType Type, ImmutableArray<Insn> Insns)
+{
+    /// <summary>The section of the object file that it stood in, which says what it is for; empty when it stood in none.</summary>
+    public string Section { get; init; } = "";
+
+    /// <summary>The functions, by start; the first is the program itself. Empty for a program without names.</summary>
+    public ImmutableArray<FunctionSpec> Functions { get; init; } = [];
+}

@@ -1,0 +1,100 @@
+using Hachi.Isa;
+using static Hachi.Isa.Opcode;
+using static Hachi.Vm.Machine.DecodedInsn;
+
+namespace Hachi.Vm.Machine;
+
+/// <summary>A well-formed program with its wide loads resolved: what interpreter and JIT start from.</summary>
+internal sealed class EbpfCode
+{
+    private readonly Dictionary<int, int> _functionSizes = [];
+
+    private EbpfCode(Insn[] insns, DecodedInsn[] decoded)
+    {
+        Insns = insns;
+        Decoded = decoded;
+    }
+
+    /// <summary>The instructions, a slot each.</summary>
+    public Insn[] Insns { get; }
+
+    /// <summary>The same made ready, slot for slot, and one trap behind them.</summary>
+    public DecodedInsn[] Decoded { get; }
+
+    /// <summary>First slots of all functions, ascending; the first is 0.</summary>
+    public int[] Functions { get; private set; } = [0];
+
+    /// <summary>Decodes a program that <see cref="Validity"/> accepts.</summary>
+    /// <param name="insns">The program.</param>
+    /// <param name="mapAddress">The value of a wide load of a map (index, offset into its value or -1 for the map itself).</param>
+    public static EbpfCode Decode(ReadOnlySpan<Insn> insns, Func<int, long, ulong> mapAddress)
+    {
+        var decoded = new DecodedInsn[insns.Length + 1];
+        var starts = new SortedSet<int> { 0 };
+        for (int i = 0; i < insns.Length; i++)
+        {
+            Insn insn = insns[i];
+            ref DecodedInsn d = ref decoded[i];
+            d = new DecodedInsn { Code = (ushort)(insn.Opcode | FormOf(insn)), Dst = insn.Dst, Src = insn.Src, Offset = insn.Offset, Imm = insn.Imm };
+            if (Validity.TargetOf(insn, i) is { } target)
+                d.Offset = (int)target;
+            bool isLocal = insn.Opcode == (Jmp | Call) && insn.Src == Pseudo.Call;
+            if (isLocal || insn.IsWide && insn.Src == Pseudo.Func)
+                starts.Add(d.Offset);
+            if (insn.IsWide)
+            {
+                d.Imm = WideValue(insn, insns[i + 1], d.Offset, mapAddress);
+                i++; // the second slot stays empty: nothing jumps there
+            }
+        }
+        decoded[^1].Code = Trap;
+        var code = new EbpfCode(insns.ToArray(), decoded) { Functions = [.. starts] };
+        for (int f = 0; f < code.Functions.Length; f++)
+            code._functionSizes[code.Functions[f]] = (f + 1 < code.Functions.Length ? code.Functions[f + 1] : insns.Length) - code.Functions[f];
+        return code;
+    }
+
+    /// <summary>The code of the slot behind the last: control fell off the end.</summary>
+    public const int Trap = 0xfff;
+
+    /// <summary>
+    /// Slots of the function that starts there: what entering it costs in fuel. Jumps forwards are free, a jump backwards costs the slots that it leads over:
+    /// so fuel bounds the instructions that run, and costs nothing on straight ways.
+    /// </summary>
+    public int SizeOf(int functionStart) => _functionSizes[functionStart];
+
+    /// <summary>Whether a function starts there.</summary>
+    public bool IsFunction(int slot) => _functionSizes.ContainsKey(slot);
+
+    /// <summary>The slot of a decoded instruction.</summary>
+    public unsafe int IndexOf(DecodedInsn* insn)
+    {
+        fixed (DecodedInsn* first = Decoded)
+            return (int)(insn - first);
+    }
+
+    private static int FormOf(in Insn insn)
+    {
+        int op = insn.Opcode & OpMask;
+        if (IsAlu(insn.Opcode))
+        {
+            if (op is Div or Mod)
+                return insn.Offset == 1 ? Form1 : 0;
+            if (op == Mov && (insn.Opcode & SourceMask) != 0)
+                return insn.Offset switch { 8 => Form1, 16 => Form2, 32 => Form3, _ => 0 };
+            if (op == End)
+                return insn.Imm switch { 16 => 0, 32 => Form1, _ => Form2 };
+        }
+        if (insn.Opcode == (Jmp | Call))
+            return insn.Src == Pseudo.Call ? Form1 : 0;
+        return 0;
+    }
+
+    private static long WideValue(in Insn first, in Insn second, int target, Func<int, long, ulong> mapAddress) => first.Src switch
+    {
+        Pseudo.MapFd or Pseudo.MapIdx => (long)mapAddress(first.Imm, -1),
+        Pseudo.MapValue or Pseudo.MapIdxValue => (long)mapAddress(first.Imm, (uint)second.Imm),
+        Pseudo.Func => (long)Handle.Function(target),
+        _ => Insn.WideImm(first, second),
+    };
+}

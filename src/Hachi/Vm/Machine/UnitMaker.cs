@@ -1,0 +1,55 @@
+using Hachi.Isa;
+using Hachi.Text;
+
+namespace Hachi.Vm.Machine;
+
+/// <summary>Makes a program ready: resolves maps and helpers, says what this machine cannot do.</summary>
+internal static class UnitMaker
+{
+    /// <summary>Makes the unit; null, with diagnostics, when something is missing.</summary>
+    public static EbpfUnit? Make(Insn[] insns, VmOptions options, List<Diagnostic> diagnostics)
+    {
+        int before = diagnostics.Count;
+        bool callsAny = false;
+        var helpers = new List<HelperBody>();
+        var ids = new List<int>();
+        EbpfCode code = EbpfCode.Decode(insns, VmObject.MapAddress);
+        for (int i = 0; i < insns.Length; i++)
+        {
+            Insn insn = insns[i];
+            if (OpTable.Find(insn) is { } form)
+                CheckForm(form, i, diagnostics);
+            if (insn.Opcode == (Opcode.Jmp | Opcode.Call) && insn.Src == 0)
+                code.Decoded[i].Imm = Resolve(insn.Imm, i, options, ids, helpers, diagnostics);
+            if (insn.Opcode == (Opcode.Jmp | Opcode.Call | Opcode.X))
+                callsAny = true;
+            if (insn.IsWide)
+                i++;
+        }
+        if (callsAny) // by register: any helper may be meant
+            foreach (int id in options.Helpers.Keys)
+                Resolve(id, 0, options, ids, helpers, diagnostics);
+        return diagnostics.Count > before ? null : new EbpfUnit { Code = code, Helpers = [.. helpers], HelperIds = [.. ids] };
+    }
+
+    private static void CheckForm(OpForm form, int insn, List<Diagnostic> diagnostics)
+    {
+        if (form.Shape is Shape.AddressCast or Shape.CallKfunc or Shape.GotoReg)
+            diagnostics.Add(DiagnosticTable.VmInsnRefused.At(new TextSpan(insn, 1), insn, form.Symbol));
+        else if (form.Shape == Shape.LoadPseudo && form.Src == Pseudo.BtfId)
+            diagnostics.Add(DiagnosticTable.VmInsnRefused.At(new TextSpan(insn, 1), insn, "a kernel variable"));
+    }
+
+    private static int Resolve(int id, int insn, VmOptions options, List<int> ids, List<HelperBody> helpers, List<Diagnostic> diagnostics)
+    {
+        int index = ids.IndexOf(id);
+        if (index >= 0)
+            return index;
+        if (!options.Helpers.TryGetValue(id, out HelperBody? body))
+            diagnostics.Add(DiagnosticTable.VmHelperMissing.At(new TextSpan(insn, 1), insn, id));
+        else
+            helpers.Add(body);
+        ids.Add(id);
+        return ids.Count - 1;
+    }
+}

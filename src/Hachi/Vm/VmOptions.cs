@@ -1,0 +1,35 @@
+using Hachi.Vm.Machine;
+
+namespace Hachi.Vm;
+
+/// <summary>What runs eBPF programs in user space.</summary>
+public enum VmEngine : byte
+{
+    /// <summary>The fastest that this build and processor have.</summary>
+    Auto,
+
+    /// <summary>The interpreter: everywhere, exact registers in faults.</summary>
+    Interpreter,
+
+    /// <summary>Compiled to IL, and by the runtime to machine code; needs a runtime with dynamic code.</summary>
+    Il,
+
+    /// <summary>Compiled to x86-64 machine code by Hachi itself.</summary>
+    X64,
+}
+
+/// <summary>How an object is loaded into the user-space machine, and what it may use.</summary>
+public sealed record VmOptions
+{
+    /// <summary>The engine.</summary>
+    public VmEngine Engine { get; init; } = VmEngine.Auto;
+
+    /// <summary>
+    /// What one run may use up: entering a function costs its slots, a jump backwards the slots that it leads over, helpers that work through bytes their share. So it
+    /// bounds the instructions that run.
+    /// </summary>
+    public long Fuel { get; init; } = 1L << 32;
+
+    /// <summary>Helpers by id.</summary>
+    internal IReadOnlyDictionary<int, HelperBody> Helpers { get; init; } = new Dictionary<int, HelperBody>();
+}

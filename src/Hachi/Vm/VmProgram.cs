@@ -1,0 +1,75 @@
+using System.Runtime.CompilerServices;
+using Hachi.Isa;
+using Hachi.Object;
+using Hachi.Text;
+using Hachi.Vm.Machine;
+
+namespace Hachi.Vm;
+
+/// <summary>A program of a <see cref="VmObject"/>, ready to run from any thread.</summary>
+public sealed unsafe class VmProgram
+{
+    [ThreadStatic]
+    private static Invocation? t_idle; // the last invocation of this thread, of whichever object
+
+    [ThreadStatic]
+    private static VmObject? t_idleOf;
+
+    private readonly VmObject _object;
+    private readonly EbpfUnit? _unit;
+
+    internal VmProgram(VmObject owner, ProgramSpec spec, List<Diagnostic> diagnostics)
+    {
+        _object = owner;
+        Spec = spec;
+        Insn[] insns = [.. spec.Insns];
+        int before = diagnostics.Count;
+        foreach (InvalidInsn invalid in Validity.Check(insns))
+            diagnostics.Add(invalid.Diagnostic);
+        if (diagnostics.Count == before)
+            _unit = UnitMaker.Make(insns, owner.Options, diagnostics);
+    }
+
+    /// <summary>What was loaded.</summary>
+    public ProgramSpec Spec { get; }
+
+    internal EbpfUnit Unit => _unit!;
+
+    /// <summary>Runs over plain memory: r1 points at it, r2 is its length.</summary>
+    /// <param name="memory">What the program may read and write.</param>
+    /// <param name="fuel">Fuel; 0 for that of the options.</param>
+    public VmResult Run(Span<byte> memory, long fuel = 0)
+    {
+        Invocation invocation = Take();
+        long limit = fuel == 0 ? _object.Options.Fuel : fuel;
+        fixed (byte* bytes = memory)
+        {
+            invocation.Reset(Unit, limit);
+            ref Region context = ref invocation.Regions[Region.Context];
+            if (context.Memory != bytes || context.Length != (uint)memory.Length || !context.IsWritable)
+                context.Set(Region.Context, 0, bytes, (uint)memory.Length, isWritable: true);
+            ulong r0 = Unit.Engine.Run(invocation, Region.AddressOf(Region.Context, 0), (ulong)memory.Length);
+            context.Memory = null; // what is pinned now may move later
+            return Finish(invocation, r0, limit);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Invocation Take()
+    {
+        Invocation? idle = t_idle;
+        if (idle is null || t_idleOf != _object)
+            return VmObject.MakeInvocation();
+        t_idle = null;
+        return idle;
+    }
+
+    private VmResult Finish(Invocation invocation, ulong r0, long limit)
+    {
+        long left = invocation.State->Fuel;
+        Fault? fault = invocation.State->Fault == 0 ? null : invocation.TakeFault();
+        t_idle = invocation;
+        t_idleOf = _object;
+        return new VmResult(fault is null ? r0 : 0, limit - Math.Max(0, left), fault);
+    }
+}
