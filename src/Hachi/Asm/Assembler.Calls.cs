@@ -141,12 +141,18 @@ internal sealed partial class AssemblerRun
     {
         if (!_cursor.Expect("["))
             return false;
-        TextSpan kind = _cursor.Word();
-        ReadOnlySpan<char> name = _cursor.Of(kind);
-        if (name is not ("fd" or "id" or "idx"))
-            return NoForm(kind, "maps are named by `fd:`, `id:` or `idx:`");
-        bool isIndex = name is "idx";
-        if (!_cursor.Expect(":") || !_cursor.Integer(32, "number of a map", out long map) || !_cursor.Expect("]"))
+        string? name = _cursor.Name(out TextSpan kind);
+        bool isNumbered = name is "fd" or "id" or "idx" && _cursor.Peek() == ':';
+        bool isIndex = name is "idx" || !isNumbered;
+        long map;
+        if (isNumbered)
+        {
+            if (!_cursor.Expect(":") || !_cursor.Integer(32, "number of a map", out map))
+                return false;
+        }
+        else if (!FindMap(name, kind, out map))
+            return false;
+        if (!_cursor.Expect("]"))
             return false;
         bool isValue = _cursor.Accept("[0]") | _cursor.Peek() == '+';
         long offset = 0;
@@ -160,6 +166,41 @@ internal sealed partial class AssemblerRun
             _ => Pseudo.MapIdxValue,
         };
         return EmitPseudo(dst, source, map, offset, kind);
+    }
+
+    private bool FindMap(string? name, TextSpan span, out long index)
+    {
+        index = -1;
+        if (name is null)
+            return _cursor.Expected("name of a map");
+        if (maps is not null && maps.TryGetValue(name, out int found))
+        {
+            index = found;
+            return true;
+        }
+        string? near = Nearest.To(name, maps?.Keys ?? []);
+        return _cursor.Report(DiagnosticTable.TextUnknownName, span, near is null ? "a map is defined by `.map NAME TYPE key N value N entries N`" : $"did you mean `{near}`?", "map", Cursor.Quote(name));
+    }
+
+    // `.function NAME [global] [from "SECTION" SLOT]`: a function begins here; its name is a label, too.
+    private bool ReadFunctionMark()
+    {
+        if (_cursor.Name(out TextSpan span) is not { } name)
+            return _cursor.Expected("name of the function");
+        bool isGlobal = _cursor.AcceptWord("global");
+        string? section = null;
+        long slot = 0;
+        if (_cursor.AcceptWord("from"))
+        {
+            if ((section = _cursor.Name(out _)) is null)
+                return _cursor.Expected("name of a section");
+            if (!_cursor.Integer(32, "slot", out slot))
+                return false;
+        }
+        // Functions of several sections may share a name; calls then go by distance.
+        _labels.TryAdd(name, Insns.Count);
+        Functions.Add((name, Insns.Count, isGlobal, section, (int)slot));
+        return true;
     }
 
     // `subprog[+5]`, `subprog[NAME]`

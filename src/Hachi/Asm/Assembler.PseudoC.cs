@@ -36,6 +36,7 @@ internal sealed partial class AssemblerRun
             "lock" when _cursor.Peek() == '*' => ReadLocked(),
             "ld_pseudo" => ReadPseudo(),
             ".quad" or ".8byte" => ReadQuad(),
+            ".function" => ReadFunctionMark(),
             _ => ReadMnemonic(word),
         };
     }

@@ -1,5 +1,6 @@
 using Hachi.Isa;
 using Hachi.Text;
+using Hachi.Uapi;
 
 namespace Hachi.Asm;
 
@@ -24,7 +25,10 @@ public static class Assembler
 }
 
 /// <summary>One run of the assembler: lines, labels, and what was emitted so far. Statements are in the other parts.</summary>
-internal sealed partial class AssemblerRun(string text, List<Diagnostic> diagnostics)
+/// <param name="text">The text, comments blanked.</param>
+/// <param name="diagnostics">Where reports go.</param>
+/// <param name="maps">Names of maps and their indexes, for <c>map[NAME]</c>.</param>
+internal sealed partial class AssemblerRun(string text, List<Diagnostic> diagnostics, IReadOnlyDictionary<string, int>? maps = null)
 {
     private readonly Cursor _cursor = new(text, diagnostics);
     private readonly Dictionary<string, int> _labels = [];
@@ -36,13 +40,25 @@ internal sealed partial class AssemblerRun(string text, List<Diagnostic> diagnos
     /// <summary>The statement of each slot.</summary>
     public List<TextSpan> Origins { get; } = [];
 
+    /// <summary>What <c>.function</c> directives named: name, first slot, whether it is global, the section and slot that it came from.</summary>
+    public List<(string Name, int Slot, bool IsGlobal, string? Section, int SectionStart)> Functions { get; } = [];
+
+    /// <summary>Labels that calls and references name, in the order of their slots.</summary>
+    public IEnumerable<(string Name, int Slot)> CalledLabels =>
+        _uses.Where(use => Validity.TargetOf(Insns[use.Slot], use.Slot) is not null && IsReference(Insns[use.Slot]))
+            .Select(use => _cursor.Of(use.Label).ToString()).Distinct().Where(_labels.ContainsKey).Select(name => (name, _labels[name])).OrderBy(label => label.Item2);
+
     /// <summary>Reads all lines; a line with an error is skipped.</summary>
-    public void ReadLines()
+    public void ReadLines() => ReadLines(0, text.Length);
+
+    /// <summary>Reads the lines of a piece of the text.</summary>
+    public void ReadLines(int start, int length)
     {
-        for (int start = 0; start < text.Length && Insns.Count <= Limits.InsnsMax && diagnostics.Count < Limits.DiagnosticsMax;)
+        int stop = start + length;
+        for (; start < stop && Insns.Count <= Limits.InsnsMax && diagnostics.Count < Limits.DiagnosticsMax;)
         {
-            int end = text.IndexOf('\n', start);
-            end = end < 0 ? text.Length : end;
+            int end = text.AsSpan(start, stop - start).IndexOf('\n');
+            end = end < 0 ? stop : start + end;
             _cursor.Position = start;
             _cursor.End = end;
             ReadLine();
@@ -66,6 +82,12 @@ internal sealed partial class AssemblerRun(string text, List<Diagnostic> diagnos
                 // The conformance suite's dialect: without such a label it is the last `exit`.
                 target = Insns.FindLastIndex(insn => insn.Opcode == (Opcode.Jmp | Opcode.Exit));
                 isKnown = target >= 0;
+            }
+            // The kernel's name of a helper, without its number.
+            if (!isKnown && Insns[slot] is { Opcode: Opcode.Jmp | Opcode.Call, Src: Pseudo.Call } && name.StartsWith("bpf_") && HelperTable.Find(name) is { } helper)
+            {
+                Insns[slot] = Insns[slot] with { Src = 0, Imm = (int)helper.Id };
+                continue;
             }
             if (!isKnown)
             {
@@ -195,6 +217,8 @@ internal sealed partial class AssemblerRun(string text, List<Diagnostic> diagnos
         else
             Insns[slot] = isWideField ? insn with { Imm = distance } : insn with { Offset = (short)distance };
     }
+
+    private static bool IsReference(in Insn insn) => insn.Opcode == Opcode.LdImm64 || insn is { Opcode: Opcode.Jmp | Opcode.Call, Src: Pseudo.Call };
 
     private static bool UsesImmDistance(in Insn insn) => insn.Opcode is (Opcode.Jmp32 | Opcode.Ja) or (Opcode.Jmp | Opcode.Call) or Opcode.LdImm64;
 

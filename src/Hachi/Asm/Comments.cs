@@ -27,6 +27,11 @@ internal static class Comments
                 i = BlankBlock(result, i, diagnostics);
                 continue;
             }
+            if (c == '"' && !isClassic)
+            {
+                i = SkipString(result, i);
+                continue;
+            }
             if (isHash || c == ';' || c == '/' && next == '/')
             {
                 while (i < result.Length && result[i] != '\n')
@@ -37,6 +42,15 @@ internal static class Comments
             i++;
         }
         return new string(result);
+    }
+
+    // Names in quotes keep what would open a comment; a string ends with its line at the latest.
+    private static int SkipString(char[] text, int start)
+    {
+        int i = start + 1;
+        while (i < text.Length && text[i] is not ('"' or '\n'))
+            i += text[i] == '\\' && i + 1 < text.Length && text[i + 1] != '\n' ? 2 : 1;
+        return i < text.Length && text[i] == '"' ? i + 1 : i;
     }
 
     private static int BlankBlock(char[] result, int start, List<Diagnostic> diagnostics)

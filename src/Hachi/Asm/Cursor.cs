@@ -103,6 +103,47 @@ internal sealed class Cursor(string text, List<Diagnostic> diagnostics)
         return span;
     }
 
+    /// <summary>Takes a name, a word or a string in quotes (<c>\"</c>, <c>\\</c>, <c>\u{…}</c>); null, and nothing is taken, when there is none or it is not closed.</summary>
+    public string? Name(out TextSpan span)
+    {
+        span = new TextSpan(Position, 0);
+        if (Peek() != '"')
+        {
+            span = Word();
+            return span.Length > 0 ? Of(span).ToString() : null;
+        }
+        int start = Position, i = Position + 1;
+        var value = new System.Text.StringBuilder();
+        while (i < End && text[i] != '"')
+        {
+            char c = text[i++];
+            if (c == '\\' && !ReadEscape(ref i, ref c))
+                return null;
+            value.Append(c);
+        }
+        if (i >= End)
+            return null;
+        span = new TextSpan(start, i + 1 - start);
+        Position = i + 1;
+        return value.ToString();
+    }
+
+    private bool ReadEscape(ref int i, ref char c)
+    {
+        if (i >= End)
+            return false;
+        c = text[i++];
+        if (c is '"' or '\\')
+            return true;
+        if (c != 'u' || i >= End || text[i++] != '{')
+            return false;
+        int value = 0, digits = 0;
+        for (; i < End && DigitOf(text[i]) < 16 && digits < 4; i++, digits++)
+            value = value * 16 + DigitOf(text[i]);
+        c = (char)value;
+        return digits > 0 && i < End && text[i++] == '}';
+    }
+
     /// <summary>The characters of a span.</summary>
     public ReadOnlySpan<char> Of(TextSpan span) => text.AsSpan(span.Start, span.Length);
 

@@ -51,7 +51,8 @@ public static class Printer
         return form.Slots;
     }
 
-    private static bool HasSecond(OpForm form, ReadOnlySpan<Insn> insns) =>
+    /// <summary>Whether the second slot is what the form wants it to be.</summary>
+    internal static bool HasSecond(OpForm form, ReadOnlySpan<Insn> insns) =>
         insns.Length > 1 && insns[1] is { Opcode: 0, Dst: 0, Src: 0, Offset: 0 } && (form.NextImm is null || form.NextImm == insns[1].Imm);
 
     private static void PrintArithmetic(StringBuilder text, OpForm form, in Insn insn)

@@ -31,4 +31,22 @@ public sealed record MapSpec(string Name, MapType Type, uint KeySize, uint Value
 
     /// <summary>Type extras (<c>map_extra</c>): hash functions of a bloom filter.</summary>
     public ulong Extra { get; init; }
+
+    /// <summary>Type of a key in the object's BTF; 0 for none.</summary>
+    public uint KeyType { get; init; }
+
+    /// <summary>Type of a value in the object's BTF; 0 for none.</summary>
+    public uint ValueType { get; init; }
+
+    /// <summary>The NUMA node that it asks for, with <see cref="MapFlags.NumaNode"/> among the flags.</summary>
+    public uint NumaNode { get; init; }
+
+    /// <inheritdoc/>
+    public bool Equals(MapSpec? other) =>
+        other is not null && (Name, Type, KeySize, ValueSize, MaxEntries, Flags, IsFrozen) == (other.Name, other.Type, other.KeySize, other.ValueSize, other.MaxEntries, other.Flags, other.IsFrozen)
+        && (Pin, Extra, KeyType, ValueType, NumaNode) == (other.Pin, other.Extra, other.KeyType, other.ValueType, other.NumaNode) && Equals(Inner, other.Inner)
+        && Data.AsSpan().SequenceEqual(other.Data.AsSpan()) && Slots.SequenceEqual(other.Slots);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Name, Type, KeySize, ValueSize, MaxEntries);
 }

@@ -8,7 +8,14 @@ namespace Hachi.Object;
 /// <param name="Name">Its name.</param>
 /// <param name="Start">Its first slot.</param>
 /// <param name="IsGlobal">Whether it is checked on its own (a global function), or only where it is called.</param>
-public readonly record struct FunctionSpec(string Name, int Start, bool IsGlobal = false);
+public readonly record struct FunctionSpec(string Name, int Start, bool IsGlobal = false)
+{
+    /// <summary>The section of the object file that it stood in, to find what .BTF.ext says of it; null when it stood in none.</summary>
+    public string? Section { get; init; }
+
+    /// <summary>Its first slot in that section.</summary>
+    public int SectionStart { get; init; }
+}
 
 /// <summary>
 /// A program: instructions that need nothing but the object's maps. Its own function comes first, then every subprogram that it can reach; calls among them
@@ -24,4 +31,27 @@ public sealed record ProgramSpec(string Name, ProgramType Type, ImmutableArray<I
 
     /// <summary>The functions, by start; the first is the program itself. Empty for a program without names.</summary>
     public ImmutableArray<FunctionSpec> Functions { get; init; } = [];
+
+    /// <summary>The kind of place that it attaches to, where its section says so.</summary>
+    public AttachType? AttachType { get; init; }
+
+    /// <summary>Flags of loading (<c>BPF_F_SLEEPABLE</c>, <c>BPF_F_XDP_HAS_FRAGS</c>).</summary>
+    public uint Flags { get; init; }
+
+    /// <summary>The function that begins at a slot, or null.</summary>
+    public FunctionSpec? FunctionAt(int slot)
+    {
+        foreach (FunctionSpec function in Functions)
+            if (function.Start == slot)
+                return function;
+        return null;
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(ProgramSpec? other) =>
+        other is not null && (Name, Type, Section, AttachType, Flags) == (other.Name, other.Type, other.Section, other.AttachType, other.Flags)
+        && Insns.AsSpan().SequenceEqual(other.Insns.AsSpan()) && Functions.SequenceEqual(other.Functions);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Name, Type, Section, Insns.Length, Insns.IsEmpty ? default : Insns[^1]);
 }

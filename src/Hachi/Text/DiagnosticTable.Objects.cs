@@ -1,0 +1,30 @@
+namespace Hachi.Text;
+
+// Objects: HO00xx ELF files, HO01xx what is linked from them, HO02xx the text form.
+public static partial class DiagnosticTable
+{
+    internal static readonly DiagnosticInfo
+        ElfNotElf = Add("HO0001", Severity.Error, "this is no ELF file", "ELF files begin with 0x7f, then the letters ELF."),
+        ElfWrongKind = Add("HO0002", Severity.Error, "this ELF file is no BPF object: {0}", "Wanted is a 64-bit little-endian relocatable file for machine 247 (BPF), as clang -target bpf -c makes it."),
+        ElfDamaged = Add("HO0003", Severity.Error, "damaged ELF file: {0}", "A length or place in the file leads outside it: it was cut, or is no object at all."),
+        ElfOddCode = Add("HO0004", Severity.Error, "section '{0}' has {1} bytes, no whole number of instructions", "Each instruction takes 8 bytes."),
+        ElfBadBtf = Add("HO0005", Severity.Error, "section {0} is damaged: {1}", "Types of the object cannot be read; build it anew with clang -g."),
+        ElfNoBtf = Add("HO0006", Severity.Error, "maps are defined in .maps, but there is no section .BTF", "BTF-defined maps are described by types: build with -g, and do not strip the object."),
+
+        LinkNoPrograms = Add("HO0101", Severity.Error, "the object has no program", "Code stands in an executable section such as xdp, tc or tracepoint/...; SEC(\"...\") puts it there."),
+        LinkRelocation = Add("HO0102", Severity.Error, "section '{0}', offset 0x{1:x}: {2}", "The instruction or datum needs something that cannot be filled in."),
+        LinkCall = Add("HO0103", Severity.Error, "section '{0}', instruction {1}: this call leads to {2}, where no function begins", "Calls between functions go to the first instruction of one."),
+        LinkTooLarge = Add("HO0104", Severity.Error, "the linked programs have more than {0} instructions", "Every program carries the functions that it reaches; together they are too many."),
+        LinkMap = Add("HO0105", Severity.Error, "map '{0}': {1}", "A map's definition is a structure whose members the macros __uint, __type, __array and __ulong declare."),
+        LinkExtern = Add("HO0106", Severity.Warning, "'{0}' is {1}, which only a running kernel has", "Programs that use it run in the kernel, not in user space."),
+        LinkSection = Add("HO0107", Severity.Warning, "section '{0}' names no kind of program that is known", "The name of the section says what a program is for: xdp, tc, kprobe/FUNCTION, tracepoint/GROUP/EVENT, ..."),
+        LinkStaticProgram = Add("HO0108", Severity.Warning, "'{0}' in section '{1}' is static: it is no program of its own", "Only global functions outside .text are programs."),
+        LinkDataPointer = Add("HO0109", Severity.Warning, "section '{0}', offset 0x{1:x}: a pointer in data stays empty", "Where things lie is known only at run time; fill such pointers in by code."),
+
+        TextDirective = Add("HO0201", Severity.Error, "unknown directive {0}", "Known are .license, .version, .map, .inner, .slot, .bytes, .extern, .use, .program, .function, .btf and .btf_ext."),
+        TextAttribute = Add("HO0202", Severity.Error, "unknown attribute {0}", "The attributes of each directive are listed in docs/objects.md."),
+        TextUnknownName = Add("HO0203", Severity.Error, "there is no {0} {1}", "The name must be defined in the same text."),
+        TextDuplicate = Add("HO0204", Severity.Error, "{0} {1} is already defined", "Names of maps and of programs are unique in an object."),
+        TextMisplaced = Add("HO0205", Severity.Error, "{0} cannot stand here", "Directives such as .bytes, .slot and .inner say more of the .map (or .btf, .extern) directly before them."),
+        TextTooLarge = Add("HO0206", Severity.Error, "more than {0} {1}", "The object would be too large.");
+}
