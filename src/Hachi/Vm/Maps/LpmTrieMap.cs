@@ -72,9 +72,10 @@ internal sealed unsafe class LpmTrieMap : VmMap
                 if (flags == MapUpdate.NoExist)
                     return -Errno.Exist;
                 CopyValue(value, Memory + OffsetOf(_spareValue));
-                uint old = ValueOf(node);
-                Volatile.Write(ref *(uint*)(Node(node) + ValueOffset), _spareValue);
-                _spareValue = old;
+                Interlocked.Increment(ref _version);
+                (_spareValue, uint number) = (ValueOf(node), _spareValue);
+                Insert(slot, node, key, matched, number, isExact);
+                Interlocked.Increment(ref _version);
                 return 0;
             }
             if (flags == MapUpdate.Exist)
@@ -82,10 +83,10 @@ internal sealed unsafe class LpmTrieMap : VmMap
             if (_count == Spec.MaxEntries)
                 return -Errno.Nospc;
             _count++;
-            uint number = TakeValue();
-            CopyValue(value, Memory + OffsetOf(number));
+            uint taken = TakeValue();
+            CopyValue(value, Memory + OffsetOf(taken));
             Interlocked.Increment(ref _version);
-            Insert(slot, node, key, matched, number, isExact);
+            Insert(slot, node, key, matched, taken, isExact);
             Interlocked.Increment(ref _version);
             return 0;
         }
@@ -237,7 +238,9 @@ internal sealed unsafe class LpmTrieMap : VmMap
         uint length = *(uint*)key;
         if (isExact)
         {
+            // The bits behind the prefix are the newest key's, as a walk over the keys shows.
             *(uint*)(Node(node) + ValueOffset) = value;
+            Buffer.MemoryCopy(key + 4, Node(node) + DataOffset, Spec.KeySize - 4, Spec.KeySize - 4);
             return;
         }
         uint leaf = TakeNode(key, length, value);

@@ -110,6 +110,8 @@ internal static class MapFactory
             return Errno.Inval;
         if (!isLru && (spec.Flags & MapCreate.NoCommonLru) != 0)
             return No(Errno.Inval, "BPF_F_NO_COMMON_LRU belongs to LRU maps", out reason);
+        if ((spec.Flags & MapCreate.NoCommonLru) != 0 && (spec.Flags & MapCreate.NumaNode) != 0)
+            return No(Errno.Inval, "lists of all processors do not lie on one NUMA node", out reason);
         if (isLru && (spec.Flags & MapCreate.NoPrealloc) != 0)
             return No(Errno.Notsupp, "an LRU map is always preallocated", out reason);
         if (spec.MaxEntries == 0 || spec.KeySize == 0 || spec.ValueSize == 0)
@@ -169,6 +171,8 @@ internal static class MapFactory
 
     private static int CheckBloom(MapSpec spec, out string reason)
     {
+        if (spec.ValueSize > AllocationMax)
+            return No(Errno.TooBig, "a value larger than 4 MB", out reason);
         if (!AreFlagsGood(spec, MapCreate.NumaNode | MapCreate.ZeroSeed | MapCreate.AccessMask, out reason))
             return Errno.Inval;
         if (spec.KeySize != 0 || spec.ValueSize == 0 || spec.MaxEntries == 0)
@@ -199,14 +203,16 @@ internal static class MapFactory
     }
 
     private static int CheckPercpu(MapSpec spec, out string reason) =>
-        (spec.ValueSize + 7ul & ~7ul) > PercpuMax ? No(Errno.TooBig, "a per-CPU value larger than 32 KB", out reason) : No(0, "", out reason);
+        (spec.Flags & MapCreate.NumaNode) != 0
+            ? No(Errno.Inval, "values of all processors do not lie on one NUMA node", out reason)
+            : (spec.ValueSize + 7ul & ~7ul) > PercpuMax ? No(Errno.TooBig, "a per-CPU value larger than 32 KB", out reason) : No(0, "", out reason);
 
     private static bool IsPercpu(MapSpec spec) => spec.Type is MapType.PercpuArray or MapType.PercpuHash or MapType.LruPercpuHash;
 
     private static bool AreFlagsGood(MapSpec spec, uint allowed, out string reason)
     {
         const uint both = MapCreate.ReadOnlyProgram | MapCreate.WriteOnlyProgram;
-        reason = (spec.Flags & ~allowed) != 0 ? $"flags {spec.Flags & ~allowed:#x} are not for this kind" : (spec.Flags & both) == both ? "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other" : "";
+        reason = (spec.Flags & ~allowed) != 0 ? $"flags 0x{spec.Flags & ~allowed:x} are not for this kind" : (spec.Flags & both) == both ? "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other" : "";
         return reason.Length == 0;
     }
 

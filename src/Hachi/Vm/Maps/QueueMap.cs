@@ -40,25 +40,23 @@ internal sealed unsafe class QueueMap(MapSpec spec, MapSettings settings, bool i
         }
     }
 
-    internal override int Pop(byte* value) => Read(value, isPop: true);
+    // Programs find zeros where nothing was; C# keeps what it had, as a caller of bpf(2) does.
+    internal override int Pop(byte* value) => Read(value, isPop: true) is var result and not 0 ? Clear(value, result) : 0;
 
-    internal override int Peek(byte* value) => Read(value, isPop: false);
+    internal override int Peek(byte* value) => Read(value, isPop: false) is var result and not 0 ? Clear(value, result) : 0;
 
-    private protected override int UserGet(byte* key, byte* value) => Peek(value);
+    private protected override int UserGet(byte* key, byte* value) => Read(value, isPop: false);
 
     private protected override int UserUpdate(byte* key, byte* value, ulong flags) => Push(value, flags);
 
-    private protected override int UserTake(byte* key, byte* value) => Pop(value);
+    private protected override int UserTake(byte* key, byte* value) => Read(value, isPop: true);
 
     private int Read(byte* value, bool isPop)
     {
         lock (_lock)
         {
             if (_count == 0)
-            {
-                new Span<byte>(value, ValueSize).Clear();
                 return -Errno.Noent;
-            }
             CopyValue(Place(isStack ? _count - 1 : 0), value);
             if (!isPop)
                 return 0;
@@ -67,6 +65,12 @@ internal sealed unsafe class QueueMap(MapSpec spec, MapSettings settings, bool i
                 _first = Wrap(_first + 1ul);
             return 0;
         }
+    }
+
+    private int Clear(byte* value, int result)
+    {
+        new Span<byte>(value, ValueSize).Clear();
+        return result;
     }
 
     private uint Wrap(ulong index) => (uint)(index >= Spec.MaxEntries ? index - Spec.MaxEntries : index);

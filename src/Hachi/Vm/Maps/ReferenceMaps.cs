@@ -204,7 +204,7 @@ public sealed unsafe class HashOfMapsMap : VmMap, IMapOfMaps
         }
     }
 
-    internal override int UpdateElement(byte* key, byte* value, ulong flags, int cpu) => flags > MapUpdate.Exist ? -Errno.Inval : -Errno.Badf;
+    internal override int UpdateElement(byte* key, byte* value, ulong flags, int cpu) => -Errno.Badf;
 
     internal override int DeleteElement(byte* key)
     {

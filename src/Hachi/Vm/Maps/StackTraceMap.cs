@@ -82,6 +82,15 @@ internal sealed unsafe class StackTraceMap(MapSpec spec, MapSettings settings) :
         }
     }
 
+    private protected override int UserTake(byte* key, byte* value)
+    {
+        lock (_lock)
+        {
+            int result = UserGet(key, value);
+            return result == 0 ? DeleteElement(key) : result;
+        }
+    }
+
     private protected override int UserGet(byte* key, byte* value)
     {
         uint number = *(uint*)key;

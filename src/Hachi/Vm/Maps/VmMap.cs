@@ -13,7 +13,7 @@ namespace Hachi.Vm.Maps;
 /// reads stale or reused bytes, never foreign memory, as with the kernel's preallocated maps. Everything that keeps the map together (keys, links, counts) lies elsewhere,
 /// so that no program can write it.
 /// </remarks>
-public abstract unsafe class VmMap : IDisposable
+public abstract unsafe partial class VmMap : IDisposable
 {
     private static int s_lastId;
 

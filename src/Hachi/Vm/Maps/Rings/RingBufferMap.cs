@@ -150,6 +150,8 @@ public sealed unsafe class RingBufferMap : VmMap
         return _headers != null && AllocateValues(2L * Spec.MaxEntries) ? 0 : -Errno.Nomem;
     }
 
+    private protected override int UserGet(byte* key, byte* value) => -Errno.Notsupp;
+
     private static ulong Padded(uint length) => length + (ulong)HeaderBytes + 7 & ~7ul;
 
     private ref uint HeaderAt(ulong position) => ref _headers[(position & Mask) / 8];
