@@ -54,37 +54,37 @@ public abstract unsafe partial class VmMap
     /// <summary>The elements that there are. Others may change the map meanwhile: an element that comes or goes then may or may not be seen.</summary>
     /// <typeparam name="TKey">The key.</typeparam>
     /// <typeparam name="TValue">The value, of <see cref="UserValueSize"/> bytes.</typeparam>
-    public IEnumerable<KeyValuePair<TKey, TValue>> Entries<TKey, TValue>()
+    public IReadOnlyList<KeyValuePair<TKey, TValue>> Entries<TKey, TValue>()
         where TKey : unmanaged
         where TValue : unmanaged
     {
+        var entries = new List<KeyValuePair<TKey, TValue>>();
         foreach (byte[] key in Keys())
             if (TryGet(MemoryMarshal.Read<TKey>(key), out TValue value))
-                yield return new KeyValuePair<TKey, TValue>(MemoryMarshal.Read<TKey>(key), value);
+                entries.Add(new KeyValuePair<TKey, TValue>(MemoryMarshal.Read<TKey>(key), value));
+        return entries;
     }
 
     /// <summary>The keys that there are, each in an array of its own.</summary>
-    public IEnumerable<byte[]> Keys()
+    public IReadOnlyList<byte[]> Keys()
     {
+        var keys = new List<byte[]>();
         if (KeySize == 0)
-            yield break;
+            return keys;
         byte[] key = new byte[KeySize];
         long cursor = 0;
-        bool isWalked = false;
         while (NextElementManaged(ref cursor, key))
-        {
-            isWalked = true;
-            yield return [.. key];
-        }
-        if (isWalked)
-            yield break;
+            keys.Add([.. key]);
+        if (keys.Count > 0)
+            return keys;
         // Kinds without a walk: by successors. An element that vanished would lead back to the front, so the walk ends after as many as there can be.
         byte[] previous = [];
         for (long left = MaxEntries; left > 0 && NextKey(previous, key) == 0; left--)
         {
             previous = [.. key];
-            yield return previous;
+            keys.Add(previous);
         }
+        return keys;
     }
 
     /// <summary>Adds a value to a queue, stack or bloom filter.</summary>

@@ -39,7 +39,7 @@ public sealed class MapTests
                 Assert.Equal(written[key], BitConverter.ToUInt64(value));
             }
         }
-        Assert.Equal(50, map.Keys().Count());
+        Assert.Equal(50, map.Keys().Count);
     }
 
     [Fact]
@@ -219,13 +219,15 @@ public sealed class MapTests
                 while (Write(map, (byte)i) != 0)
                     Thread.Yield();
         }, TestContext.Current.CancellationToken);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         int next = 0;
-        await foreach (byte[] record in map.ReadAllAsync(TestContext.Current.CancellationToken))
+        await map.ConsumeAllAsync(record =>
         {
             Assert.Equal((byte)next, record[0]);
             if (++next == 200)
-                break;
-        }
+                stop.Cancel();
+        }, stop.Token);
+        Assert.Equal(200, next);
         await producer;
 
         static unsafe int Write(RingBufferMap map, byte value) => map.Output(&value, 1, 0);

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Hachi.Object;
 
 namespace Hachi.Vm.Maps.Rings;
@@ -11,7 +10,7 @@ public delegate void RecordAction(ReadOnlySpan<byte> record);
 /// A ring buffer (kernel/bpf/ringbuf.c): programs of all processors write records, C# reads them in the order in which they were reserved. Positions count bytes since the beginning and
 /// include the 8 bytes that the kernel puts in front of each record, so that a buffer is full exactly when the kernel's would be.
 /// </summary>
-public sealed unsafe class RingBufferMap : VmMap
+public sealed unsafe partial class RingBufferMap : VmMap
 {
     private const uint HeaderBytes = 8, Busy = 1u << 31, Discarded = 1u << 30, RecordMax = uint.MaxValue / 4;
 
@@ -54,32 +53,6 @@ public sealed unsafe class RingBufferMap : VmMap
         }
         GC.KeepAlive(this);
         return count;
-    }
-
-    /// <summary>The records as they come, each copied, until cancelled.</summary>
-    /// <param name="cancellation">Ends the enumeration.</param>
-    public async IAsyncEnumerable<byte[]> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellation = default)
-    {
-        var batch = new List<byte[]>();
-        while (!cancellation.IsCancellationRequested)
-        {
-            Consume(record => batch.Add(record.ToArray()), 256);
-            if (batch.Count == 0)
-            {
-                try
-                {
-                    await _wakeup.WaitAsync(cancellation).ConfigureAwait(false);
-                }
-                catch (OperationCanceledException)
-                {
-                    yield break;
-                }
-                continue;
-            }
-            foreach (byte[] record in batch)
-                yield return record;
-            batch.Clear();
-        }
     }
 
     /// <summary>Reserves a record for a program: its offset in <see cref="VmMap.Memory"/>, or -1 when the buffer is full or never could hold it.</summary>
