@@ -11,11 +11,21 @@ internal static unsafe partial class EbpfInterpreter
     private struct Frame
     {
         public int ReturnTo;
-        private ulong _r6, _r7, _r8, _r9, _r10;
+        private fixed ulong _registers[10];
 
-        public void Save(ulong* r) => (_r6, _r7, _r8, _r9, _r10) = (r[6], r[7], r[8], r[9], r[10]);
+        // A callee gets arguments and nothing else, and gives back r0 and nothing else.
+        public void Save(ulong* r)
+        {
+            for (int i = 1; i <= 10; i++)
+                _registers[i - 1] = r[i];
+            r[0] = r[6] = r[7] = r[8] = r[9] = 0;
+        }
 
-        public readonly void Restore(ulong* r) => (r[6], r[7], r[8], r[9], r[10]) = (_r6, _r7, _r8, _r9, _r10);
+        public void Restore(ulong* r)
+        {
+            for (int i = 1; i <= 10; i++)
+                r[i] = _registers[i - 1];
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

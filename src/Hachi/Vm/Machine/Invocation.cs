@@ -19,6 +19,9 @@ internal sealed unsafe class Invocation : IDisposable
     /// <summary>Programs that can follow each other by tail calls (linux/bpf.h, <c>MAX_TAIL_CALL_CNT</c>).</summary>
     public const int TailCallsMax = 33;
 
+    /// <summary>Numbers under which compiled code reaches the machine itself: a packet load (offset, bytes), a call of what a register names.</summary>
+    public const int LoadPacketHelper = -1, CallRegisterHelper = -2;
+
     private const int StackBytes = Limits.StackBytesMax * Limits.CallFramesMax;
 
     private readonly int _firstDynamic;
@@ -61,7 +64,7 @@ internal sealed unsafe class Invocation : IDisposable
     public object? Environment { get; set; }
 
     /// <summary>How the context's fields are to be read where they are not plain memory; null where all is plain.</summary>
-    public ContextLayout? Layout { get; set; }
+    public ContextRules? Layout { get; set; }
 
     /// <summary>The context's bytes, when a layout stands before them.</summary>
     public byte* ContextMemory { get; set; }
@@ -261,7 +264,19 @@ internal sealed unsafe class Invocation : IDisposable
     public ulong CallHelper(int helper, int insn)
     {
         State->HelperInsn = insn;
-        return Unit.Helpers[helper](this);
+        return helper >= 0 ? Unit.Helpers[helper](this) : helper == LoadPacketHelper ? LoadPacketCall() : CallRegister();
+    }
+
+    private ulong LoadPacketCall() => TryLoadPacket((long)State->Arguments[0], (int)State->Arguments[1], out ulong value) ? value : ulong.MaxValue;
+
+    private ulong CallRegister()
+    {
+        ulong* a = State->Arguments;
+        int start = Handle.FunctionStart(State->Callee);
+        if (start >= 0)
+            return CallBack(start, a[0], a[1], a[2], a[3], a[4]);
+        int index = State->Callee <= int.MaxValue ? Unit.HelperIndex((int)State->Callee) : -1;
+        return index >= 0 ? Unit.Helpers[index](this) : SetFault(FaultReason.NoFunction, State->HelperInsn);
     }
 
     /// <summary>The fault that stopped the last run, or null.</summary>

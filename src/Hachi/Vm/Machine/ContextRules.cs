@@ -13,7 +13,7 @@ internal readonly record struct PointerField(int Offset, int Size, int StateOffs
 /// <param name="Pointers">Fields that yield pointers.</param>
 /// <param name="Readable">Runs of bytes (offset, length) that can be read as plain memory.</param>
 /// <param name="Writable">Runs of bytes that can be written.</param>
-internal sealed record ContextLayout(PointerField[] Pointers, (int Offset, int Length)[] Readable, (int Offset, int Length)[] Writable)
+internal sealed record ContextRules(PointerField[] Pointers, (int Offset, int Length)[] Readable, (int Offset, int Length)[] Writable)
 {
     /// <summary>The pointer field of a read, if it is one.</summary>
     public PointerField? PointerAt(long offset, int size)

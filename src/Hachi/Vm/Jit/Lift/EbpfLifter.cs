@@ -1,0 +1,354 @@
+using System.Numerics;
+using Hachi.Ir;
+using Hachi.Isa;
+using Hachi.Vm.Machine;
+using static Hachi.Isa.Opcode;
+
+namespace Hachi.Vm.Jit.Lift;
+
+/// <summary>
+/// Lifts one function of an eBPF program into the SSA form: registers and stack words become values, memory and calls become effects in order.
+/// </summary>
+internal sealed partial class EbpfLifter
+{
+    private const int FirstSlot = 10; // variables: r0 to r9, then stack words
+
+    private readonly EbpfCode _code;
+    private readonly LiftFacts _facts;
+    private readonly IrFunction _f = new();
+    private readonly Values _make;
+    private readonly Flow _flow;
+    private readonly StackSlots _stack;
+    private readonly bool _isMain;
+    private readonly int _start;
+    private readonly int[][] _exit; // variables at the end of each flow block
+    private readonly (int Value, int WhenTaken, int WhenNext)[] _known; // what the branch at its end says about one of them
+    private readonly (int Block, bool IsTrue)[] _edges; // where each edge leaves from in the function: 2 a block
+    private readonly int[] _irBlocks;
+    private readonly List<(int Flow, int Variable, int Phi)> _phis = [];
+    private int[] _env = [];
+    private int _block;
+
+    private EbpfLifter(EbpfCode code, int start, LiftFacts facts)
+    {
+        _code = code;
+        _facts = facts;
+        _start = start;
+        _isMain = start == 0;
+        _make = new Values(_f);
+        _flow = new Flow(code, start);
+        _stack = new StackSlots(code, _flow, InlineKeyBytes);
+        int blocks = _flow.Blocks.Length;
+        _exit = new int[blocks][];
+        _known = new (int, int, int)[blocks];
+        _edges = new (int, bool)[blocks * 2];
+        _irBlocks = new int[blocks];
+    }
+
+    private int VariableCount => FirstSlot + _stack.Count;
+
+    /// <summary>Lifts the function that starts at a slot.</summary>
+    public static IrFunction Lift(EbpfCode code, int start, LiftFacts facts) => new EbpfLifter(code, start, facts).Run();
+
+    private IrFunction Run()
+    {
+        FillUses();
+        _flow.ComputeLiveness();
+        int entry = _f.NewBlock();
+        _f.Entry = entry;
+        _block = entry;
+        foreach (int b in _flow.Ordered)
+            _irBlocks[b] = _f.NewBlock();
+        Prologue();
+        foreach (int b in _flow.Ordered)
+        {
+            _env = Enter(b);
+            _block = _irBlocks[b];
+            LiftBlock(b);
+            _exit[b] = _env;
+        }
+        foreach (int b in _flow.Ordered)
+            PassArguments(b);
+        return _f;
+    }
+
+    private void Prologue()
+    {
+        _env = new int[VariableCount];
+        for (int r = 1; r <= Limits.CallArgumentsMax; r++)
+            _env[r] = _f.Intern(IrOp.Param, 8, 0, 0, (ulong)r, -1);
+        if (_isMain)
+        {
+            _env[1] = _f.Const64(Region.AddressOf(Region.Context, 0));
+            for (int r = 3; r <= Limits.CallArgumentsMax; r++)
+                _env[r] = IrFunction.Zero;
+        }
+        Add(new IrEffect { Kind = IrEffectKind.Fuel, Code = _code.SizeOf(_start), Origin = _start });
+        int frame = FramePointer();
+        for (int offset = _stack.MemoryBottom & ~7; offset < 0; offset += 8) // no run sees what another left behind
+            Add(new IrEffect
+            {
+                Kind = IrEffectKind.Store, Size = 8, Access = IrAccess.Proven, Region = Region.Stack, Address = frame, Displacement = offset, Source = IrFunction.Zero, Origin = _start,
+            });
+        _f.Goto(_block, _irBlocks[0]);
+    }
+
+    private int FramePointer() => _isMain ? _f.Const64(Region.AddressOf(Region.Stack, Limits.StackBytesMax)) : _f.Intern(IrOp.Frame, 8, 0, 0, 0, -1);
+
+    // The variables on entry of a block: its one predecessor's, or phis where the ways in differ.
+    private int[] Enter(int b)
+    {
+        List<int> preds = _flow.Preds[b];
+        ref FlowBlock block = ref _flow.Blocks[b];
+        if (b == 0 && preds.Count == 0)
+            return _env;
+        if (b != 0 && preds.Count == 1)
+            return Leave(preds[0], b);
+        int[] env = new int[VariableCount];
+        bool isHead = b == 0 || preds.Exists(pred => _exit[pred] is null);
+        var ways = new List<int[]>();
+        if (b == 0)
+            ways.Add(_env);
+        foreach (int pred in preds)
+            if (_exit[pred] is not null)
+                ways.Add(Leave(pred, b));
+        for (ulong live = block.LiveIn; live != 0; live &= live - 1)
+        {
+            int v = BitOperations.TrailingZeroCount(live);
+            bool differs = isHead && (block.LoopDefs >> v & 1) != 0;
+            for (int w = 1; w < ways.Count; w++)
+                differs |= ways[w][v] != ways[0][v];
+            env[v] = ways.Count > 0 ? ways[0][v] : IrFunction.Zero;
+            if (differs)
+            {
+                env[v] = _f.AddPhi(_irBlocks[b], block.Start);
+                _phis.Add((b, v, env[v]));
+            }
+        }
+        return env;
+    }
+
+    // The variables that a block passes to one of its successors, with what the branch between them has shown.
+    private int[] Leave(int from, int to)
+    {
+        int[] env = _exit[from];
+        (int value, int whenTaken, int whenNext) = _known[from];
+        ref FlowBlock block = ref _flow.Blocks[from];
+        if (value <= 0 || block.Taken == block.Next)
+            return (int[])env.Clone();
+        int known = block.Taken == to ? whenTaken : whenNext;
+        int[] changed = (int[])env.Clone();
+        for (int v = 0; v < changed.Length; v++)
+            if (changed[v] == value)
+                changed[v] = known;
+        return changed;
+    }
+
+    private void PassArguments(int b)
+    {
+        ref FlowBlock block = ref _flow.Blocks[b];
+        PassArguments(b, block.Taken, _edges[b * 2]);
+        if (block.Next >= 0 && block.Next != block.Taken)
+            PassArguments(b, block.Next, _edges[b * 2 + 1]);
+        if (b == 0) // the way in from outside
+            PassArguments(EntryArguments(), 0, (_f.Entry, true));
+    }
+
+    private void PassArguments(int from, int to, (int Block, bool IsTrue) edge)
+    {
+        if (to >= 0 && _f.Blocks[_irBlocks[to]].Phi >= 0)
+            PassArguments(Leave(from, to), to, edge);
+    }
+
+    private int[] EntryArguments()
+    {
+        int[] env = new int[VariableCount];
+        for (int r = 1; r <= Limits.CallArgumentsMax; r++)
+            env[r] = _f.Intern(IrOp.Param, 8, 0, 0, (ulong)r, -1);
+        if (_isMain)
+        {
+            env[1] = _f.Const64(Region.AddressOf(Region.Context, 0));
+            Array.Clear(env, 3, 3);
+        }
+        return env;
+    }
+
+    private void PassArguments(int[] env, int to, (int Block, bool IsTrue) edge)
+    {
+        int first = _f.Blocks[_irBlocks[to]].Phi;
+        if (first < 0)
+            return;
+        var args = new List<int>();
+        for (int p = first; p >= 0; p = _f.Phis[p].Next)
+        {
+            int phi = _f.Phis[p].Value;
+            args.Add(env[_phis.Find(entry => entry.Phi == phi).Variable]);
+        }
+        int start = _f.AddEdgeArgs([.. args]);
+        if (edge.IsTrue)
+            _f.Blocks[edge.Block].TrueArgs = start;
+        else
+            _f.Blocks[edge.Block].FalseArgs = start;
+    }
+
+    private void LiftBlock(int b)
+    {
+        ref FlowBlock block = ref _flow.Blocks[b];
+        int last = block.Start;
+        bool ended = false;
+        for (int slot = block.Start; slot < block.End; slot++)
+        {
+            last = slot;
+            ref DecodedInsn insn = ref _code.Decoded[slot];
+            if (Flow.IsBranch(insn) || Flow.EndsFlow(insn))
+            {
+                End(b, slot, insn);
+                ended = true;
+                break;
+            }
+            LiftInsn(slot, insn);
+            if (insn.Code == LdImm64)
+                slot++;
+        }
+        if (!ended)
+            Go(b, last, block.Taken, isBackward: false);
+    }
+
+    private void End(int b, int slot, in DecodedInsn insn)
+    {
+        ref FlowBlock block = ref _flow.Blocks[b];
+        switch (insn.Code)
+        {
+            case Jmp | Exit:
+                _f.Return(_block, _env[0]);
+                break;
+            case EbpfCode.Trap:
+                _f.Fault(_block, (int)FaultReason.FellOff, slot);
+                break;
+            case Jmp | Ja or Jmp32 | Ja:
+                Go(b, slot, block.Taken, insn.Offset <= slot);
+                break;
+            case Jmp | Jcond:
+                MayGoto(b, slot, insn);
+                break;
+            default:
+                Branch(b, slot, insn);
+                break;
+        }
+    }
+
+    private void Go(int b, int slot, int to, bool isBackward)
+    {
+        if (isBackward)
+            Add(new IrEffect { Kind = IrEffectKind.Fuel, Code = slot - _flow.Blocks[to].Start + 1, Origin = slot });
+        _edges[b * 2] = (_block, true);
+        _f.Goto(_block, _irBlocks[to]);
+    }
+
+    private void Branch(int b, int slot, in DecodedInsn insn)
+    {
+        ref FlowBlock block = ref _flow.Blocks[b];
+        int x = _env[insn.Dst];
+        if (insn.Dst == Limits.FramePointer)
+            x = FramePointer();
+        int y = (insn.Code & SourceMask) != 0 ? Register(insn.Src) : _f.Const64((ulong)insn.Imm);
+        bool isWide = (insn.Code & ClassMask) == Jmp;
+        var op = (CompareOp)((insn.Code & OpMask) >> 4);
+        if (block.Taken == block.Next)
+        {
+            Go(b, slot, block.Taken, insn.Offset <= slot);
+            return;
+        }
+        if (_f.Values[x].Op == IrOp.Const && _f.Values[y].Op == IrOp.Const)
+        {
+            bool taken = isWide ? Semantics.Compare64(op, _f.Values[x].Imm, _f.Values[y].Imm) : Semantics.Compare32(op, (uint)_f.Values[x].Imm, (uint)_f.Values[y].Imm);
+            OnlyWay(b, slot, insn, taken);
+            return;
+        }
+        BranchOn(b, slot, insn, op, isWide, x, y);
+    }
+
+    // A branch that always goes one way: the other edge stays in the flow graph (its block may have other ways in), but not in the function.
+    private void OnlyWay(int b, int slot, in DecodedInsn insn, bool taken)
+    {
+        ref FlowBlock block = ref _flow.Blocks[b];
+        int never = _f.NewBlock();
+        _f.Fault(never, (int)FaultReason.FellOff, slot);
+        if (taken)
+        {
+            Go(b, slot, block.Taken, insn.Offset <= slot);
+            _edges[b * 2 + 1] = (never, true);
+            return;
+        }
+        _edges[b * 2] = (never, true);
+        _edges[b * 2 + 1] = (_block, true);
+        _f.Goto(_block, _irBlocks[block.Next]);
+    }
+
+    private void BranchOn(int b, int slot, in DecodedInsn insn, CompareOp op, bool isWide, int x, int y)
+    {
+        ref FlowBlock block = ref _flow.Blocks[b];
+        (IrCompare compare, bool swap, bool negate) = Comparison(op);
+        if (swap)
+            (x, y) = (y, x);
+        if (isWide)
+            compare += IrCompare.Eq64 - IrCompare.Eq;
+        else
+            (x, y) = (Narrow(x), Narrow(y));
+        if (compare == IrCompare.Eq64 && y == IrFunction.Zero && IsChoiceOfPointer(x, out IrValue chosen))
+        {
+            // is a looked-up value null: ask what the look-up asked, and know the pointer behind it
+            _known[b] = negate ? (x, chosen.B, IrFunction.Zero) : (x, IrFunction.Zero, chosen.B);
+            ref IrValue asked = ref _f.Values[chosen.A];
+            (compare, x, y, negate) = ((IrCompare)asked.Size, asked.A, asked.B, !negate);
+        }
+        int taken = _irBlocks[block.Taken], next = _irBlocks[block.Next];
+        if (insn.Offset <= slot)
+        {
+            taken = _f.NewBlock();
+            int current = _block;
+            _block = taken;
+            Go(b, slot, block.Taken, isBackward: true);
+            _block = current;
+        }
+        else
+        {
+            _edges[b * 2] = (_block, !negate);
+        }
+        _edges[b * 2 + 1] = (_block, negate);
+        _f.Blocks[_block].TrueArgs = _f.Blocks[_block].FalseArgs = -1;
+        _f.Branch(_block, compare, x, y, negate ? next : taken, negate ? taken : next, slot);
+    }
+
+    private bool IsChoiceOfPointer(int value, out IrValue chosen)
+    {
+        chosen = _f.Values[value];
+        return chosen.Op == IrOp.Select && chosen.Imm == IrFunction.Zero && _f.Values[chosen.B] is { Op: IrOp.Add or IrOp.Const };
+    }
+
+    // A 32-bit comparison does not see upper halves: an extension before it is idle.
+    private int Narrow(int value) => _f.Values[value] is { Op: IrOp.ZeroExtend or IrOp.SignExtend, Size: 4 } v ? v.A : _f.Values[value].Op == IrOp.Const ? _f.Const64((uint)_f.Values[value].Imm) : value;
+
+    private static (IrCompare Compare, bool Swap, bool Negate) Comparison(CompareOp op) => op switch
+    {
+        CompareOp.Jeq => (IrCompare.Eq, false, false),
+        CompareOp.Jne => (IrCompare.Eq, false, true),
+        CompareOp.Jset => (IrCompare.Set, false, false),
+        CompareOp.Jgt => (IrCompare.Gt, false, false),
+        CompareOp.Jge => (IrCompare.Ge, false, false),
+        CompareOp.Jlt => (IrCompare.Ge, false, true),
+        CompareOp.Jle => (IrCompare.Gt, false, true),
+        CompareOp.Jsgt => (IrCompare.SGt, false, false),
+        CompareOp.Jsge => (IrCompare.SGe, false, false),
+        CompareOp.Jslt => (IrCompare.SGe, false, true),
+        _ => (IrCompare.SGt, false, true),
+    };
+
+    private int Add(IrEffect effect)
+    {
+        int index = _f.AddEffect(_block, effect);
+        return _f.Effects[index].Value;
+    }
+
+    private int Register(int r) => r == Limits.FramePointer ? FramePointer() : _env[r];
+}
