@@ -110,6 +110,12 @@ public enum IrOp : byte
 
     /// <summary>B when A (a <see cref="Compared"/>) holds, else the value with id Imm.</summary>
     Select,
+
+    /// <summary>The 8-byte word at State + Imm, which does not change while the function runs (a field of the table of regions).</summary>
+    StateWord,
+
+    /// <summary>The upper 64 bits of the product of A and B, unsigned, 64 bits wide.</summary>
+    MulHigh,
 }
 
 /// <summary>The comparison of a branch. Those of classic programs are the first four; the ones with 64 in their name compare whole words, all others the low 32 bits.</summary>
