@@ -24,6 +24,9 @@ public enum IrEffectKind : byte
     /// <summary>Takes Code from the fuel; a fault when there is not so much left.</summary>
     Fuel,
 
+    /// <summary>Writes zeros to Code bytes at Address + Displacement.</summary>
+    Clear,
+
     /// <summary>A full memory fence (of an acquiring load or a releasing store, on processors that need one).</summary>
     Fence,
 }

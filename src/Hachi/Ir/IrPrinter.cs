@@ -23,6 +23,10 @@ public static class IrPrinter
                 text.Append(CultureInfo.InvariantCulture, $" phi v{f.Phis[p].Value}");
             for (int r = block.Require; r >= 0; r = f.Requires[r].Next)
                 text.Append(" require ").Append(Value(f, f.Requires[r].Value));
+            for (int e = block.FirstEffect; e >= 0; e = f.Effects[e].Next)
+                text.Append("\n    ").Append(Effect(f, f.Effects[e]));
+            if (block.FirstEffect >= 0)
+                text.Append("\n   ");
             End(f, block, text);
             text.Append('\n');
         }
@@ -44,7 +48,7 @@ public static class IrPrinter
                 text.Append(" goto ").Append(Edge(f, block.True, block.TrueArgs));
                 break;
             case IrEnd.Branch:
-                string compare = block.Compare switch { IrCompare.Eq => "==", IrCompare.Gt => ">", IrCompare.Ge => ">=", _ => "&" };
+                string compare = Sign(block.Compare);
                 text.Append(CultureInfo.InvariantCulture, $" if {Value(f, block.A)} {compare} {Value(f, block.B)}");
                 text.Append(CultureInfo.InvariantCulture, $" goto {Edge(f, block.True, block.TrueArgs)} else {Edge(f, block.False, block.FalseArgs)}");
                 break;
@@ -83,13 +87,45 @@ public static class IrPrinter
             IrOp.LoadPacket => $"[{a}{v.K}]:{v.Size}",
             IrOp.Length => "len",
             IrOp.Extension => $"ext {v.K - Isa.Extension.Base}",
-            IrOp.Phi => $"v{value}",
+            IrOp.Phi or IrOp.Result => $"v{value}",
+            IrOp.Param => $"r{v.Imm}",
+            IrOp.Frame => "r10",
+            IrOp.State => "state",
+            IrOp.StateWord => $"state[{v.Imm}]",
+            IrOp.SignExtend or IrOp.ZeroExtend or IrOp.ByteSwap => $"{v.Op}{v.Size}({Value(f, v.A, depth - 1)})",
+            IrOp.Select => $"({Value(f, v.A, depth - 1)} ? {Value(f, v.B, depth - 1)} : {Value(f, (int)v.Imm, depth - 1)})",
             IrOp.Neg => $"-{Value(f, v.A, depth - 1)}",
             IrOp.ProtoChain => $"chain{v.Size}({v.Imm >> 32} at {v.K})",
-            IrOp.Compared => $"({Value(f, v.A, depth - 1)} ? {Value(f, v.B, depth - 1)})",
+            IrOp.Compared => $"({Value(f, v.A, depth - 1)} {Sign((IrCompare)v.Size)} {Value(f, v.B, depth - 1)})",
             _ => $"({Value(f, v.A, depth - 1)} {Sign(v.Op)} {Value(f, v.B, depth - 1)})",
         };
     }
+
+    private static string Effect(IrFunction f, in IrEffect effect)
+    {
+        string at = string.Create(CultureInfo.InvariantCulture, $"{effect.Access} [{Value(f, effect.Address)} + {effect.Displacement}]:{effect.Size}");
+        string region = effect.Access is IrAccess.CheckedRegion or IrAccess.Proven ? string.Create(CultureInfo.InvariantCulture, $" region {effect.Region}") : "";
+        return effect.Kind switch
+        {
+            IrEffectKind.Load => $"v{effect.Value} = {at}{region}",
+            IrEffectKind.Store => $"{at}{region} = {Value(f, effect.Source)}",
+            IrEffectKind.Atomic => $"v{effect.Value} = atomic 0x{effect.Code:x} {at}{region}, {Value(f, effect.Source)}",
+            IrEffectKind.CallHelper => $"v{effect.Value} = helper {effect.Code}",
+            IrEffectKind.CallLocal => $"v{effect.Value} = function {effect.Code}",
+            _ => $"{effect.Kind} {effect.Code}",
+        };
+    }
+
+    private static string Sign(IrCompare compare) => compare switch
+    {
+        IrCompare.Eq => "==",
+        IrCompare.Gt => ">",
+        IrCompare.Ge => ">=",
+        IrCompare.Set => "&",
+        IrCompare.SGt => "s>",
+        IrCompare.SGe => "s>=",
+        _ => Sign(compare - (IrCompare.Eq64 - IrCompare.Eq)) + "64",
+    };
 
     private static string Sign(IrOp op) => op switch
     {
@@ -102,6 +138,7 @@ public static class IrPrinter
         IrOp.Or => "|",
         IrOp.Xor => "^",
         IrOp.Lsh => "<<",
-        _ => ">>",
+        IrOp.Rsh => ">>",
+        _ => op.ToString(),
     };
 }

@@ -16,4 +16,8 @@ public static partial class DiagnosticTable
     /// <summary>A helper that the machine does not have.</summary>
     public static readonly DiagnosticInfo VmHelperMissing = Add("HV0004", Severity.Error, "instruction {0}: helper {1} is not available here",
         "The program calls a helper function that this context does not offer; register one under that number, or choose another context.");
+
+    /// <summary>An engine that this build or processor does not have.</summary>
+    public static readonly DiagnosticInfo VmEngineMissing = Add("HV0005", Severity.Error, "engine {0} is not available: {1}",
+        "Leave the engine to auto, which takes the fastest that there is, or choose interp, which runs everywhere.");
 }

@@ -19,7 +19,7 @@ public sealed class SizeTests
         ["Hachi.Lang.Pcap.Lookup.WellKnown.Service"] = 100,
 
         // The machine's instructions, a line each: cut apart it would be slower and no clearer.
-        ["Hachi.Vm.Interpret.EbpfInterpreter.Run"] = 220,
+        ["Hachi.Vm.Interpret.EbpfInterpreter.Run"] = 230,
     };
 
     // Folder => its files at most (or fewer than three).

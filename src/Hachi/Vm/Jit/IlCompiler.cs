@@ -53,10 +53,14 @@ internal static class IlCompiler
     /// <summary>Whether a verdict depends on metadata.</summary>
     public static bool ReadsMetadata(IrFunction f) => f.Values.AsSpan(0, f.ValueCount).ContainsAny(static v => v.Op == IrOp.Extension);
 
+    /// <summary>A method whose body is still to be emitted.</summary>
+    [RequiresDynamicCode("emits IL")]
+    internal static DynamicMethod MakeMethod(string name, Type result, Type[] arguments) => new(name, result, arguments, typeof(IlCompiler).Module, true);
+
     [RequiresDynamicCode("emits IL")]
     private static unsafe VerdictCode EmitVerdict(IrFunction f)
     {
-        var method = new DynamicMethod("verdict", typeof(uint), [typeof(byte*), typeof(uint), typeof(uint), typeof(PacketMetadata*)], typeof(IlCompiler).Module, true);
+        var method = MakeMethod("verdict", typeof(uint), [typeof(byte*), typeof(uint), typeof(uint), typeof(PacketMetadata*)]);
         ILGenerator il = method.GetILGenerator(1024);
         new IlEmitter(f, il, new VerdictFrame(il)).Emit();
         return method.CreateDelegate<VerdictCode>();
@@ -65,7 +69,7 @@ internal static class IlCompiler
     [RequiresDynamicCode("emits IL")]
     private static unsafe SelectCode EmitSelect(IrFunction f)
     {
-        var method = new DynamicMethod("select", typeof(int), [typeof(byte*), typeof(PacketRecord*), typeof(int), typeof(int*)], typeof(IlCompiler).Module, true);
+        var method = MakeMethod("select", typeof(int), [typeof(byte*), typeof(PacketRecord*), typeof(int), typeof(int*)]);
         ILGenerator il = method.GetILGenerator(1024);
         new IlEmitter(f, il, new SelectFrame(il)).Emit();
         return method.CreateDelegate<SelectCode>();

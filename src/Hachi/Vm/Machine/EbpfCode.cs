@@ -24,6 +24,15 @@ internal sealed class EbpfCode
     /// <summary>First slots of all functions, ascending; the first is 0.</summary>
     public int[] Functions { get; private set; } = [0];
 
+    /// <summary>Whether the main function is called, or pointed at, like any other.</summary>
+    public bool CallsMain { get; private set; }
+
+    /// <summary>
+    /// The index under which compiled code calls the function that starts at a slot: that in <see cref="Functions"/>; of the main function, called like
+    /// any other, one more than there are.
+    /// </summary>
+    public int CalleeIndex(int start) => start == 0 ? Functions.Length : Array.BinarySearch(Functions, start);
+
     /// <summary>Decodes a program that <see cref="Validity"/> accepts.</summary>
     /// <param name="insns">The program.</param>
     /// <param name="mapAddress">The value of a wide load of a map (index, offset into its value or -1 for the map itself).</param>
@@ -31,6 +40,7 @@ internal sealed class EbpfCode
     {
         var decoded = new DecodedInsn[insns.Length + 1];
         var starts = new SortedSet<int> { 0 };
+        bool callsMain = false;
         for (int i = 0; i < insns.Length; i++)
         {
             Insn insn = insns[i];
@@ -40,7 +50,10 @@ internal sealed class EbpfCode
                 d.Offset = (int)target;
             bool isLocal = insn.Opcode == (Jmp | Call) && insn.Src == Pseudo.Call;
             if (isLocal || insn.IsWide && insn.Src == Pseudo.Func)
+            {
                 starts.Add(d.Offset);
+                callsMain |= d.Offset == 0;
+            }
             if (insn.IsWide)
             {
                 d.Imm = WideValue(insn, insns[i + 1], d.Offset, mapAddress);
@@ -48,7 +61,7 @@ internal sealed class EbpfCode
             }
         }
         decoded[^1].Code = Trap;
-        var code = new EbpfCode(insns.ToArray(), decoded) { Functions = [.. starts] };
+        var code = new EbpfCode(insns.ToArray(), decoded) { Functions = [.. starts], CallsMain = callsMain };
         for (int f = 0; f < code.Functions.Length; f++)
             code._functionSizes[code.Functions[f]] = (f + 1 < code.Functions.Length ? code.Functions[f + 1] : insns.Length) - code.Functions[f];
         return code;

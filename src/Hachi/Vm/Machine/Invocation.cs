@@ -303,10 +303,13 @@ internal sealed unsafe class Invocation : IDisposable
     [UnmanagedCallersOnly]
     private static ulong HelperEntry(MachineState* state, int helper, int insn) => Gate(state, helper, insn);
 
+    /// <summary>The invocation that a state belongs to.</summary>
+    public static Invocation Of(MachineState* state) => (Invocation)GCHandle.FromIntPtr(state->Owner).Target!;
+
     /// <summary>How compiled code calls helpers: no exception gets out, since it could not pass through machine code.</summary>
     internal static ulong Gate(MachineState* state, int helper, int insn)
     {
-        var invocation = (Invocation)GCHandle.FromIntPtr(state->Owner).Target!;
+        Invocation invocation = Of(state);
         try
         {
             return invocation.CallHelper(helper, insn);

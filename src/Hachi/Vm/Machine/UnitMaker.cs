@@ -1,5 +1,7 @@
 using Hachi.Isa;
 using Hachi.Text;
+using Hachi.Vm.Jit;
+using Hachi.Vm.Jit.Lift;
 
 namespace Hachi.Vm.Machine;
 
@@ -29,7 +31,19 @@ internal static class UnitMaker
         if (callsAny) // by register: any helper may be meant
             foreach (int id in options.Helpers.Keys)
                 Resolve(id, 0, options, ids, helpers, diagnostics);
-        return diagnostics.Count > before ? null : new EbpfUnit { Code = code, Helpers = [.. helpers], HelperIds = [.. ids] };
+        if (diagnostics.Count > before)
+            return null;
+        var unit = new EbpfUnit { Code = code, Helpers = [.. helpers], HelperIds = [.. ids] };
+        SelectEngine(unit, options, diagnostics);
+        return unit;
+    }
+
+    private static void SelectEngine(EbpfUnit unit, VmOptions options, List<Diagnostic> diagnostics)
+    {
+        if (options.Engine == VmEngine.Il && !EbpfJit.HasIl)
+            diagnostics.Add(DiagnosticTable.VmEngineMissing.At(default, "il", "this build runs without a compiler for IL"));
+        else if (options.Engine is VmEngine.Il or VmEngine.Auto && EbpfJit.HasIl)
+            unit.Engine = EbpfJit.CompileToIl(unit.Code, new LiftFacts { MapLookup = unit.HelperIndex(1), TailCall = unit.HelperIndex(12) });
     }
 
     private static void CheckForm(OpForm form, int insn, List<Diagnostic> diagnostics)

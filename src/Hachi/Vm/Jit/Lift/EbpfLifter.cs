@@ -1,6 +1,7 @@
 using System.Numerics;
 using Hachi.Ir;
 using Hachi.Isa;
+using Hachi.Vm.Jit.Ranges;
 using Hachi.Vm.Machine;
 using static Hachi.Isa.Opcode;
 
@@ -29,12 +30,12 @@ internal sealed partial class EbpfLifter
     private int[] _env = [];
     private int _block;
 
-    private EbpfLifter(EbpfCode code, int start, LiftFacts facts)
+    private EbpfLifter(EbpfCode code, int start, LiftFacts facts, bool isMain)
     {
         _code = code;
         _facts = facts;
         _start = start;
-        _isMain = start == 0;
+        _isMain = isMain;
         _make = new Values(_f);
         _flow = new Flow(code, start);
         _stack = new StackSlots(code, _flow, InlineKeyBytes);
@@ -47,8 +48,20 @@ internal sealed partial class EbpfLifter
 
     private int VariableCount => FirstSlot + _stack.Count;
 
+    /// <summary>Lifts a program and decides its accesses: the main function, the others in their order, and the main function once more when it is called like them.</summary>
+    public static IrFunction[] LiftProgram(EbpfCode code, LiftFacts facts)
+    {
+        var functions = new IrFunction[code.Functions.Length + (code.CallsMain ? 1 : 0)];
+        for (int i = 0; i < functions.Length; i++)
+        {
+            functions[i] = Lift(code, i < code.Functions.Length ? code.Functions[i] : 0, facts, i == 0);
+            AccessProofs.Decide(functions[i], facts);
+        }
+        return functions;
+    }
+
     /// <summary>Lifts the function that starts at a slot.</summary>
-    public static IrFunction Lift(EbpfCode code, int start, LiftFacts facts) => new EbpfLifter(code, start, facts).Run();
+    public static IrFunction Lift(EbpfCode code, int start, LiftFacts facts, bool isMain) => new EbpfLifter(code, start, facts, isMain).Run();
 
     private IrFunction Run()
     {
@@ -85,11 +98,9 @@ internal sealed partial class EbpfLifter
         }
         Add(new IrEffect { Kind = IrEffectKind.Fuel, Code = _code.SizeOf(_start), Origin = _start });
         int frame = FramePointer();
-        for (int offset = _stack.MemoryBottom & ~7; offset < 0; offset += 8) // no run sees what another left behind
-            Add(new IrEffect
-            {
-                Kind = IrEffectKind.Store, Size = 8, Access = IrAccess.Proven, Region = Region.Stack, Address = frame, Displacement = offset, Source = IrFunction.Zero, Origin = _start,
-            });
+        int bottom = -_stack.MemoryBottom + 15 & ~15;
+        if (bottom > 0) // no run sees what another left behind
+            Add(new IrEffect { Kind = IrEffectKind.Clear, Access = IrAccess.Proven, Region = Region.Stack, Address = frame, Displacement = -bottom, Code = bottom, Origin = _start });
         _f.Goto(_block, _irBlocks[0]);
     }
 

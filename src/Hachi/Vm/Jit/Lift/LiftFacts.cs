@@ -29,6 +29,9 @@ internal sealed class LiftFacts
     /// <summary>The index of bpf_tail_call, or -1.</summary>
     public int TailCall { get; init; } = -1;
 
+    /// <summary>Whether programs may write the packet directly.</summary>
+    public bool IsPacketWritable { get; init; } = true;
+
     /// <summary>Whether a helper of the program may move or resize the packet.</summary>
     public bool MovesPacket { get; init; }
 }

@@ -1,0 +1,19 @@
+using System.Runtime.CompilerServices;
+using Hachi.Vm.Jit.Il;
+using Hachi.Vm.Jit.Lift;
+using Hachi.Vm.Machine;
+
+namespace Hachi.Vm.Jit;
+
+/// <summary>Which compilers of eBPF programs there are here, and the way from code to engine.</summary>
+internal static class EbpfJit
+{
+    /// <summary>Whether this runtime can run emitted IL.</summary>
+    public static bool HasIl => IlCompiler.IsSupported;
+
+    /// <summary>Compiles a program to IL; null where there is no dynamic code.</summary>
+    public static EbpfEngine CompileToIl(EbpfCode code, LiftFacts facts) =>
+        RuntimeFeature.IsDynamicCodeSupported ? new EbpfIlEngine(EbpfLifter.LiftProgram(code, facts), code) : InterpreterEngineOf();
+
+    private static EbpfEngine InterpreterEngineOf() => Interpret.InterpreterEngine.Instance;
+}

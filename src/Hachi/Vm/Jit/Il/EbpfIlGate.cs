@@ -1,0 +1,64 @@
+using System.Runtime.CompilerServices;
+using Hachi.Isa;
+using Hachi.Vm.Machine;
+
+namespace Hachi.Vm.Jit.Il;
+
+/// <summary>What emitted code of eBPF programs calls.</summary>
+internal static unsafe class EbpfIlGate
+{
+    /// <summary>The host address of an access, or null: the general check.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static byte* Find(MachineState* state, ulong address, int sizeIndex)
+    {
+        uint number = Region.NumberOf(address);
+        if (number >= state->RegionCount)
+            return null;
+        Region* region = MachineState.Regions(state) + number;
+        return address - region->Start < region->PastRead[sizeIndex] ? (byte*)(address + (ulong)region->Delta) : null;
+    }
+
+    /// <summary>The same for a write.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static byte* FindWritable(MachineState* state, ulong address, int sizeIndex)
+    {
+        uint number = Region.NumberOf(address);
+        if (number >= state->RegionCount)
+            return null;
+        Region* region = MachineState.Regions(state) + number;
+        return address - region->Start < region->PastWrite[sizeIndex] ? (byte*)(address + (ulong)region->Delta) : null;
+    }
+
+    /// <summary>A read that found no region: a field of a context with rules, or a fault.</summary>
+    public static ulong ReadSlow(MachineState* state, ulong address, int size, int insn)
+    {
+        Invocation invocation = Invocation.Of(state);
+        if (!invocation.TryReadContext(address, size, out ulong value))
+            invocation.SetFault(FaultReason.ReadOutOfBounds, insn, null, address, size);
+        return value;
+    }
+
+    /// <summary>A write that found no region.</summary>
+    public static void WriteSlow(MachineState* state, ulong address, int size, ulong value, int insn)
+    {
+        Invocation invocation = Invocation.Of(state);
+        if (!invocation.TryWriteContext(address, size, value))
+            invocation.SetFault(FaultReason.WriteOutOfBounds, insn, null, address, -size);
+    }
+
+    /// <summary>Notes a fault.</summary>
+    public static void Fault(MachineState* state, int reason, int insn, ulong address, int size) =>
+        Invocation.Of(state).SetFault((FaultReason)reason, insn, null, address, size);
+
+    /// <summary>A helper call; the arguments stand in the state.</summary>
+    public static ulong Helper(MachineState* state, int helper, int insn) => Invocation.Gate(state, helper, insn);
+
+    /// <summary>An atomic operation.</summary>
+    public static ulong Modify(byte* at, int size, int operation, ulong source, ulong compare) => AtomicMemory.Modify(at, size, operation, source, compare);
+
+    /// <summary>Total division and remainder, where the divisor may be 0.</summary>
+    public static ulong Divide(int op, ulong a, ulong b) => Semantics.Alu64((AluOp)op, a, b);
+
+    /// <summary>The same on 32 bits.</summary>
+    public static uint Divide32(int op, uint a, uint b) => Semantics.Alu32((AluOp)op, a, b);
+}
