@@ -11,9 +11,7 @@ internal static class EbpfJit
     /// <summary>Whether this runtime can run emitted IL.</summary>
     public static bool HasIl => IlCompiler.IsSupported;
 
-    /// <summary>Compiles a program to IL; null where there is no dynamic code.</summary>
+    /// <summary>Compiles a program to IL; interpreted where there is no dynamic code.</summary>
     public static EbpfEngine CompileToIl(EbpfCode code, LiftFacts facts) =>
-        RuntimeFeature.IsDynamicCodeSupported ? new EbpfIlEngine(EbpfLifter.LiftProgram(code, facts), code) : InterpreterEngineOf();
-
-    private static EbpfEngine InterpreterEngineOf() => Interpret.InterpreterEngine.Instance;
+        RuntimeFeature.IsDynamicCodeSupported ? new EbpfIlEngine(EbpfLifter.LiftProgram(code, facts), code) : Interpret.InterpreterEngine.Instance;
 }

@@ -45,7 +45,11 @@ internal sealed partial class EbpfLifter
 
     private void CallLocal(int slot, in DecodedInsn insn) => _env[0] = Add(new IrEffect
     {
-        Kind = IrEffectKind.CallLocal, Size = 8, Code = _code.CalleeIndex(insn.Offset), Source = Arguments(), Origin = slot,
+        Kind = IrEffectKind.CallLocal,
+        Size = 8,
+        Code = _code.CalleeIndex(insn.Offset),
+        Source = Arguments(),
+        Origin = slot,
     });
 
     // callx: a gate of the machine finds out what the register names, and calls it.

@@ -88,12 +88,23 @@ internal sealed partial class EbpfLifter
 
     private int LoadState(int offset, int size, int slot) => Add(new IrEffect
     {
-        Kind = IrEffectKind.Load, Size = (byte)size, Access = IrAccess.Host, Address = _f.Intern(IrOp.State, 8, 0, 0, 0, -1), Displacement = offset, Origin = slot,
+        Kind = IrEffectKind.Load,
+        Size = (byte)size,
+        Access = IrAccess.Host,
+        Address = _f.Intern(IrOp.State, 8, 0, 0, 0, -1),
+        Displacement = offset,
+        Origin = slot,
     });
 
     private void StoreState(int offset, int size, int value, int slot) => Add(new IrEffect
     {
-        Kind = IrEffectKind.Store, Size = (byte)size, Access = IrAccess.Host, Address = _f.Intern(IrOp.State, 8, 0, 0, 0, -1), Displacement = offset, Source = value, Origin = slot,
+        Kind = IrEffectKind.Store,
+        Size = (byte)size,
+        Access = IrAccess.Host,
+        Address = _f.Intern(IrOp.State, 8, 0, 0, 0, -1),
+        Displacement = offset,
+        Source = value,
+        Origin = slot,
     });
 
     private void Store(int slot, in DecodedInsn insn)

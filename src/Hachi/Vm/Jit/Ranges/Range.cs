@@ -38,7 +38,7 @@ internal readonly record struct Range(RangeBase Base, ulong Lo, ulong Hi, int Kn
     public static readonly Range All = new(RangeBase.Zero, 0, ulong.MaxValue);
 
     /// <summary>No way leads here.</summary>
-    public static readonly Range Nothing = default;
+    public static Range Nothing => default;
 
     /// <summary>One number.</summary>
     public static Range Of(ulong value) => new(RangeBase.Zero, value, value, KnownBitsMax, value & (1ul << KnownBitsMax) - 1);
