@@ -110,8 +110,8 @@ internal static class MapFactory
             return Errno.Inval;
         if (!isLru && (spec.Flags & MapCreate.NoCommonLru) != 0)
             return No(Errno.Inval, "BPF_F_NO_COMMON_LRU belongs to LRU maps", out reason);
-        if ((spec.Flags & MapCreate.NoCommonLru) != 0 && (spec.Flags & MapCreate.NumaNode) != 0)
-            return No(Errno.Inval, "lists of all processors do not lie on one NUMA node", out reason);
+        if ((spec.Flags & MapCreate.NumaNode) != 0 && (IsPercpu(spec) || (spec.Flags & MapCreate.NoCommonLru) != 0))
+            return No(Errno.Inval, "what all processors have of their own does not lie on one NUMA node", out reason);
         if (isLru && (spec.Flags & MapCreate.NoPrealloc) != 0)
             return No(Errno.Notsupp, "an LRU map is always preallocated", out reason);
         if (spec.MaxEntries == 0 || spec.KeySize == 0 || spec.ValueSize == 0)

@@ -228,7 +228,7 @@ public sealed unsafe class HashOfMapsMap : VmMap, IMapOfMaps
     private protected override void ReleaseReferences()
     {
         byte[] key = new byte[KeySize], id = new byte[4];
-        while (_ids.NextKey([], key) == 0 && _ids.Take(key, id) == 0)
+        while (_inner.Count > 0 && _ids.NextKey([], key) == 0 && _ids.Take(key, id) == 0)
             Drop(BitConverter.ToUInt32(id))?.Release();
         _ids.Dispose();
     }

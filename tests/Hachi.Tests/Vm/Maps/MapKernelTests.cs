@@ -31,7 +31,7 @@ public sealed class MapKernelTests
             uint value = Usually(type == MapType.Ringbuf ? 0u : type is MapType.ProgArray or MapType.PerfEventArray or MapType.ArrayOfMaps or MapType.HashOfMaps ? 4u : 16u);
             uint count = random.Next(3) > 0 ? 4096 : entries[random.Next(entries.Length)];
             // Bounds are of interest, not the machine's memory: the kernel really allocates. Counts near 2^31 are never asked of it: its loops over some kinds overflow there.
-            if ((ulong)count * Math.Max(value, 8) > 256 << 10)
+            if (count * (16ul + key + value) > 256 << 10)
                 count = 1;
             var spec = new MapSpec("m", type, key, value, count)
             {
