@@ -47,7 +47,7 @@ internal sealed class FilterRun(Shell shell, MetadataSettings? settings) : IDisp
             return;
         }
         if (_writers.Count == 0)
-            OpenWriters(reader);
+            OpenWriters(reader, stream);
         var main = new CaptureFilterOutput(Main.Compile, _writers[0]);
         CaptureFilterOutput[] outputs = [main, .. Splits.Select((split, i) => new CaptureFilterOutput(split.Expression.Compile, _writers[i + 1]))];
         // Compiled before the first packet is read: a wrong expression is told even for an empty capture.
@@ -96,11 +96,12 @@ internal sealed class FilterRun(Shell shell, MetadataSettings? settings) : IDisp
             writer?.Dispose();
     }
 
-    private void OpenWriters(CaptureReader reader)
+    private void OpenWriters(CaptureReader reader, Stream input)
     {
-        _writers.Add(OutputPath is null ? null : CaptureWriter.CreateLike(shell.OpenOutput(OutputPath), reader, OutputPath == "-"));
+        long expected = input.CanSeek ? input.Length / (1 + Splits.Count) : 0;
+        _writers.Add(OutputPath is null ? null : CaptureWriter.CreateLike(shell.OpenOutput(OutputPath, expected), reader, OutputPath == "-"));
         foreach ((string path, _) in Splits)
-            _writers.Add(CaptureWriter.CreateLike(shell.OpenOutput(path), reader, path == "-"));
+            _writers.Add(CaptureWriter.CreateLike(shell.OpenOutput(path, expected), reader, path == "-"));
     }
 
     private bool Print(CaptureReader reader, long before, in CaptureBatch batch, ReadOnlySpan<int> accepted)

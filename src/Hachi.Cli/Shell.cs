@@ -80,21 +80,17 @@ internal sealed class Shell : IDisposable
         });
 
     /// <summary>Opens a file for writing, mode 0600, what it held before cut off; <c>-</c> is standard output. No buffer: write in large pieces.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="expected">About how many bytes it may get; 0 when unknown.</param>
     /// <exception cref="CommandException">It cannot be opened.</exception>
-    public Stream OpenOutput(string path)
+    public Stream OpenOutput(string path, long expected = 0)
     {
         if (path == "-")
         {
             Out.Flush();
             return OutputStream;
         }
-        return Guard("write", path, () =>
-        {
-            var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, Share = FileShare.Read, BufferSize = 0 };
-            if (!OperatingSystem.IsWindows())
-                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            return new FileStream(path, options);
-        });
+        return Guard("write", path, () => OutputFile.Create(path, expected));
     }
 
     /// <summary>Reads a whole text (UTF-8); <c>-</c> is standard input.</summary>

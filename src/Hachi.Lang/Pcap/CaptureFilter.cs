@@ -18,9 +18,6 @@ namespace Hachi.Lang.Pcap;
 /// </code></example>
 public sealed class CaptureFilter
 {
-    [ThreadStatic]
-    private static Workshop? t_workshop;
-
     private FilterEngine? _engine;
 
     private CaptureFilter(string expression, LinkType link, FilterOptions options, FilterTree tree, ClassicProgram program)
@@ -73,8 +70,9 @@ public sealed class CaptureFilter
         diagnostics = generated.Diagnostics;
         if (generated.Tree is not { } tree)
             return false;
-        Workshop workshop = t_workshop ??= new Workshop();
-        IrFunction f = workshop.Lower(tree, options);
+        Workshop workshop = Workshop.OfThread;
+        IrFunction f = workshop.Function;
+        workshop.Lower(tree, options, f);
         var whole = new TextSpan(0, expression.Length);
         if (options.Optimise && FilterCompiler.RejectsAll(f))
         {
@@ -108,8 +106,9 @@ public sealed class CaptureFilter
     /// <summary>The optimised SSA form, made anew: for engines and emitters that start from it.</summary>
     public IrFunction MakeFunction()
     {
-        var workshop = new Workshop();
-        return workshop.Lower(Tree, Options);
+        var f = new IrFunction();
+        Workshop.OfThread.Lower(Tree, Options, f);
+        return f;
     }
 
     /// <summary>Proves that the program decides as the expression says, on every packet; or finds one on which it does not.</summary>
@@ -128,20 +127,26 @@ public sealed class CaptureFilter
     /// <summary>Working storage of one thread, kept from one compilation to the next.</summary>
     private sealed class Workshop
     {
+        [ThreadStatic]
+        private static Workshop? t_one;
+
         private readonly Lowering _lowering = new();
-        private readonly IrFunction _function = new();
+
+        public static Workshop OfThread => t_one ??= new Workshop();
+
+        /// <summary>For functions that do not outlive a compilation.</summary>
+        public IrFunction Function { get; } = new();
 
         public FilterCompiler Compiler { get; } = new();
 
-        public IrFunction Lower(FilterTree tree, FilterOptions options)
+        public void Lower(FilterTree tree, FilterOptions options, IrFunction f)
         {
-            _function.Clear();
-            _lowering.Lower(tree, (uint)options.SnapLength, _function);
+            f.Clear();
+            _lowering.Lower(tree, (uint)options.SnapLength, f);
             if (options.Optimise)
-                Compiler.Optimise(_function);
+                Compiler.Optimise(f);
             else
-                Compiler.Tidy(_function);
-            return _function;
+                Compiler.Tidy(f);
         }
     }
 }

@@ -154,7 +154,7 @@ public static class TreeEvaluator
                 case ArithOp.Variable:
                     return _variables[(int)arith.K];
                 case ArithOp.Extension:
-                    return ReadExtension(arith.K);
+                    return _metadata.TryGet(arith.K, out uint recorded) ? recorded : 0;
                 case ArithOp.Load8:
                     return Load(arith, 1);
                 case ArithOp.Load16:
@@ -228,22 +228,6 @@ public static class TreeEvaluator
                 _ => BinaryPrimitives.ReadUInt32BigEndian(bytes),
             };
         }
-
-        private readonly uint ReadExtension(uint number) => number switch
-        {
-            Extension.Proto => _metadata.Protocol,
-            Extension.PktType => _metadata.PacketType,
-            Extension.IfIndex => _metadata.InterfaceIndex,
-            Extension.Mark => _metadata.Mark,
-            Extension.Queue => _metadata.Queue,
-            Extension.HaType => _metadata.HardwareType,
-            Extension.RxHash => _metadata.RxHash,
-            Extension.Cpu => _metadata.Cpu,
-            Extension.VlanTci => _metadata.VlanTci,
-            Extension.VlanAvail => _metadata.VlanPresent,
-            Extension.VlanTpid => _metadata.VlanTpid,
-            _ => 0,
-        };
 
         /// <summary>libpcap's loop, odd as it is: an authentication header sets the offset anew instead of moving it.</summary>
         private bool FollowChain(Test test)

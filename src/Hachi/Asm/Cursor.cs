@@ -227,7 +227,7 @@ internal sealed class Cursor(string text, List<Diagnostic> diagnostics)
     public bool Report(DiagnosticInfo info, TextSpan span, string? hint, params ReadOnlySpan<object?> args)
     {
         if (diagnostics.Count < Limits.DiagnosticsMax)
-            diagnostics.Add(info.At(span, hint, args));
+            diagnostics.Add(info.AtWithHint(span, hint, args));
         return false;
     }
 

@@ -117,7 +117,7 @@ public abstract class CaptureReader : IDisposable
 
         diagnostic ??= length == 0
             ? DiagnosticTable.CaptureEmpty.At(default)
-            : DiagnosticTable.CaptureUnknownFormat.At(default, null, "0x" + Convert.ToHexStringLower(buffer, 0, Math.Min(length, 4)));
+            : DiagnosticTable.CaptureUnknownFormat.At(default, "0x" + Convert.ToHexStringLower(buffer, 0, Math.Min(length, 4)));
         ArrayPool<byte>.Shared.Return(buffer);
         if (!leaveOpen)
             stream.Dispose();
@@ -264,7 +264,7 @@ public abstract class CaptureReader : IDisposable
         if (left >= need)
             return true;
         if (left > 0)
-            Diagnostic ??= DiagnosticTable.CaptureTruncated.At(default, null, RecordNoun, OffsetOf(_start), need, left);
+            Diagnostic ??= DiagnosticTable.CaptureTruncated.At(default, RecordNoun, OffsetOf(_start), need, left);
         _start = _end;
         return false;
     }

@@ -1,3 +1,5 @@
+using Hachi.Isa;
+
 namespace Hachi.Captures;
 
 /// <summary>
@@ -44,4 +46,49 @@ public struct PacketMetadata
 
     /// <summary>Where the network header starts, in bytes from the start of the packet (<c>SKF_NET_OFF</c> loads and <c>poff</c> count from it).</summary>
     public uint NetworkOffset;
+
+    /// <summary>The field that an extension reads.</summary>
+    /// <param name="extension">Number of the extension, as in <see cref="Extension"/>.</param>
+    /// <param name="value">The field; 0 when there is none.</param>
+    /// <returns>False when it reads no field: it is computed from the packet, or unknown.</returns>
+    public readonly bool TryGet(uint extension, out uint value)
+    {
+        switch (extension)
+        {
+            case Extension.Proto: value = Protocol; return true;
+            case Extension.PktType: value = PacketType; return true;
+            case Extension.IfIndex: value = InterfaceIndex; return true;
+            case Extension.Mark: value = Mark; return true;
+            case Extension.Queue: value = Queue; return true;
+            case Extension.HaType: value = HardwareType; return true;
+            case Extension.RxHash: value = RxHash; return true;
+            case Extension.Cpu: value = Cpu; return true;
+            case Extension.VlanTci: value = VlanTci; return true;
+            case Extension.VlanAvail: value = VlanPresent; return true;
+            case Extension.VlanTpid: value = VlanTpid; return true;
+            case Extension.Random: value = Random; return true;
+            default: value = 0; return false;
+        }
+    }
+
+    /// <summary>Sets the field that an extension reads; false when it reads none.</summary>
+    public bool TrySet(uint extension, uint value)
+    {
+        switch (extension)
+        {
+            case Extension.Proto: Protocol = value; return true;
+            case Extension.PktType: PacketType = value; return true;
+            case Extension.IfIndex: InterfaceIndex = value; return true;
+            case Extension.Mark: Mark = value; return true;
+            case Extension.Queue: Queue = value; return true;
+            case Extension.HaType: HardwareType = value; return true;
+            case Extension.RxHash: RxHash = value; return true;
+            case Extension.Cpu: Cpu = value; return true;
+            case Extension.VlanTci: VlanTci = value; return true;
+            case Extension.VlanAvail: VlanPresent = value; return true;
+            case Extension.VlanTpid: VlanTpid = value; return true;
+            case Extension.Random: Random = value; return true;
+            default: return false;
+        }
+    }
 }

@@ -99,7 +99,7 @@ internal sealed class PcapReader : CaptureReader
             return null;
         if (bytes.Length < HeaderBytes)
         {
-            diagnostic ??= DiagnosticTable.CaptureTruncated.At(default, null, "the file header", 0, HeaderBytes, bytes.Length);
+            diagnostic ??= DiagnosticTable.CaptureTruncated.At(default, "the file header", 0, HeaderBytes, bytes.Length);
             return null;
         }
 

@@ -34,7 +34,7 @@ internal sealed class PcapngReader : CaptureReader
             return null;
         if (bytes.Length < 12)
         {
-            diagnostic ??= DiagnosticTable.CaptureTruncated.At(default, null, "the section header", 0, 28, bytes.Length);
+            diagnostic ??= DiagnosticTable.CaptureTruncated.At(default, "the section header", 0, 28, bytes.Length);
             return null;
         }
 

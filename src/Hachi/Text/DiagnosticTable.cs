@@ -8,11 +8,11 @@ namespace Hachi.Text;
 public sealed record DiagnosticInfo(string Id, Severity Severity, string Format, string Help)
 {
     /// <summary>Makes the diagnostic with its message filled in.</summary>
-    public Diagnostic At(TextSpan span, string? hint, params ReadOnlySpan<object?> args) =>
-        new(Id, Severity, args.Length == 0 ? Format : string.Format(null, Format, args), span, hint);
+    public Diagnostic At(TextSpan span, params ReadOnlySpan<object?> args) => AtWithHint(span, null, args);
 
-    /// <summary>Makes the diagnostic without a hint.</summary>
-    public Diagnostic At(TextSpan span, params ReadOnlySpan<object?> args) => At(span, null, args);
+    /// <summary>The same with a hint. A name of its own: a text as the first argument of the message must not be taken for one.</summary>
+    public Diagnostic AtWithHint(TextSpan span, string? hint, params ReadOnlySpan<object?> args) =>
+        new(Id, Severity, args.Length == 0 ? Format : string.Format(null, Format, args), span, hint);
 }
 
 /// <summary>Every diagnostic there is, in one table: messages, <c>hachi explain error</c>, the docs and the tests derive from it.</summary>

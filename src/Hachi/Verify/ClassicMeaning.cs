@@ -237,12 +237,8 @@ public sealed class ClassicMeaning
         int size = (insn.Code & SizeMask) switch { W => 4, H => 2, _ => 1 };
         switch (insn.Code & ModeMask)
         {
-            case Imm:
-                return _values.Constant(insn.K);
-            case Len:
-                return _values.WireLength;
-            case Mem:
-                return r[insn.K % Limits.ClassicMemoryWords];
+            case Imm or Len or Mem:
+                return LoadWord(insn, r);
             case Ind:
                 return _values.Load(r[XIndex], insn.K, size, out fails);
             case Abs when insn.K < 0x80000000:
@@ -265,20 +261,20 @@ public sealed class ClassicMeaning
     private SymbolicValue LoadX(ClassicInsn insn, SymbolicValue[] r, out int fails)
     {
         fails = DecisionDiagram.False;
-        switch (insn.Code & ModeMask)
-        {
-            case Imm:
-                return _values.Constant(insn.K);
-            case Len:
-                return _values.WireLength;
-            case Mem:
-                return r[insn.K % Limits.ClassicMemoryWords];
-            default:
-                SymbolicValue first = _values.Load(_values.Zero, insn.K, 1, out fails);
-                SymbolicValue words = _values.Compute(And, first, _values.Constant(0xf), out _);
-                return _values.Compute(Mul, words, _values.Constant(4), out _);
-        }
+        if ((insn.Code & ModeMask) is Imm or Len or Mem)
+            return LoadWord(insn, r);
+        SymbolicValue first = _values.Load(_values.Zero, insn.K, 1, out fails);
+        SymbolicValue words = _values.Compute(And, first, _values.Constant(0xf), out _);
+        return _values.Compute(Mul, words, _values.Constant(4), out _);
     }
+
+    /// <summary>What both registers can be loaded with, and what never fails.</summary>
+    private SymbolicValue LoadWord(ClassicInsn insn, SymbolicValue[] r) => (insn.Code & ModeMask) switch
+    {
+        Imm => _values.Constant(insn.K),
+        Len => _values.WireLength,
+        _ => r[insn.K % Limits.ClassicMemoryWords],
+    };
 
     /// <summary>From the last place to the first: jumps only go forward.</summary>
     private void Compose()

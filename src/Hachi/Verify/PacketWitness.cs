@@ -84,7 +84,7 @@ public sealed class PacketWitness
                     wireLength = described;
                     break;
                 case BitSource.Extension:
-                    Set(ref metadata, run.Offset, described);
+                    metadata.TrySet(run.Offset, described);
                     break;
                 case BitSource.Room:
                     CheckRoom(run, described, length);
@@ -202,25 +202,5 @@ public sealed class PacketWitness
         foreach ((uint factor, SymbolicValue atom) in value.Terms)
             sum += factor * Value(atom);
         return sum;
-    }
-
-    private static void Set(ref PacketMetadata metadata, uint number, uint value)
-    {
-        switch (number)
-        {
-            case Extension.Proto: metadata.Protocol = value; break;
-            case Extension.PktType: metadata.PacketType = value; break;
-            case Extension.IfIndex: metadata.InterfaceIndex = value; break;
-            case Extension.Mark: metadata.Mark = value; break;
-            case Extension.Queue: metadata.Queue = value; break;
-            case Extension.HaType: metadata.HardwareType = value; break;
-            case Extension.RxHash: metadata.RxHash = value; break;
-            case Extension.Cpu: metadata.Cpu = value; break;
-            case Extension.VlanTci: metadata.VlanTci = value; break;
-            case Extension.VlanAvail: metadata.VlanPresent = value; break;
-            case Extension.VlanTpid: metadata.VlanTpid = value; break;
-            case Extension.Random: metadata.Random = value; break;
-            default: break;
-        }
     }
 }

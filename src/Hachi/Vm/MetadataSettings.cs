@@ -48,24 +48,7 @@ public sealed class MetadataSettings
     public void Apply(ref PacketMetadata metadata)
     {
         foreach ((uint extension, uint value) in _values)
-        {
-            switch (extension)
-            {
-                case Extension.Proto: metadata.Protocol = value; break;
-                case Extension.PktType: metadata.PacketType = value; break;
-                case Extension.IfIndex: metadata.InterfaceIndex = value; break;
-                case Extension.Mark: metadata.Mark = value; break;
-                case Extension.Queue: metadata.Queue = value; break;
-                case Extension.HaType: metadata.HardwareType = value; break;
-                case Extension.RxHash: metadata.RxHash = value; break;
-                case Extension.Cpu: metadata.Cpu = value; break;
-                case Extension.VlanTci: metadata.VlanTci = value; break;
-                case Extension.VlanAvail: metadata.VlanPresent = value; break;
-                case Extension.VlanTpid: metadata.VlanTpid = value; break;
-                case Extension.Random: metadata.Random = value; break;
-                default: break;
-            }
-        }
+            metadata.TrySet(extension, value);
     }
 
     /// <summary>What is computed from the packet (poff, nla, nlan) cannot be set.</summary>

@@ -29,27 +29,7 @@ internal static class PacketExtensions
                 a = PayloadOffset.Find(packet, metadata);
                 return true;
             default:
-                return TryField(number, metadata, out a);
-        }
-    }
-
-    private static bool TryField(uint number, in PacketMetadata metadata, out uint value)
-    {
-        switch (number)
-        {
-            case Extension.Proto: value = metadata.Protocol; return true;
-            case Extension.PktType: value = metadata.PacketType; return true;
-            case Extension.IfIndex: value = metadata.InterfaceIndex; return true;
-            case Extension.Mark: value = metadata.Mark; return true;
-            case Extension.Queue: value = metadata.Queue; return true;
-            case Extension.HaType: value = metadata.HardwareType; return true;
-            case Extension.RxHash: value = metadata.RxHash; return true;
-            case Extension.Cpu: value = metadata.Cpu; return true;
-            case Extension.VlanTci: value = metadata.VlanTci; return true;
-            case Extension.VlanAvail: value = metadata.VlanPresent; return true;
-            case Extension.VlanTpid: value = metadata.VlanTpid; return true;
-            case Extension.Random: value = metadata.Random; return true;
-            default: value = 0; return false;
+                return metadata.TryGet(number, out a);
         }
     }
 }

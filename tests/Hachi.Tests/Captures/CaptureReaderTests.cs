@@ -216,6 +216,27 @@ public sealed class CaptureReaderTests
         Assert.Equal(CaptureBytes.ReadAll(everything, out _), CaptureBytes.ReadAll(Gzip(everything), out _));
     }
 
+    /// <summary>gzip(1) ignores zeroes behind the last member: tapes and block devices leave them.</summary>
+    [Theory]
+    [InlineData(0, 1, true)]
+    [InlineData(0, 100, true)]
+    [InlineData(0, 300_000, true)]
+    [InlineData(3, 0, false)]
+    [InlineData(30, 0, false)]
+    [InlineData(30, 1, false)]
+    [InlineData(30, 1000, false)]
+    public void Zeroes_behind_gzip_are_padding(int cut, int zeroes, bool isWhole)
+    {
+        byte[] file = SampleCapture.BuiltIn(), compressed = Gzip(file);
+        byte[] padded = [.. compressed[..^cut], .. new byte[zeroes]];
+        List<string> packets = CaptureBytes.ReadAll(padded, out Diagnostic? diagnostic);
+        Assert.Equal(isWhole, diagnostic is null);
+        if (isWhole)
+            Assert.Equal(CaptureBytes.ReadAll(file, out _), packets);
+        CaptureBytes.ReadAll([.. padded, 1], out diagnostic);
+        Assert.NotNull(diagnostic);
+    }
+
     [Fact]
     public void Broken_gzip_delivers_what_came_before()
     {

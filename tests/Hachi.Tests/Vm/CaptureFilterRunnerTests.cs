@@ -54,6 +54,7 @@ public sealed class CaptureFilterRunnerTests
     {
         Assert.Null(MetadataSettings.Parse(text, out Diagnostic? diagnostic));
         Assert.Equal((id, new TextSpan(start, length)), (diagnostic!.Id, diagnostic.Span));
+        Assert.StartsWith($"'{text.Substring(start, length)}' is no ", diagnostic.Message, StringComparison.Ordinal);
     }
 
     private static byte[] Sample(CaptureFormat format, long packets)

@@ -37,7 +37,7 @@ internal sealed class FilterTraps(ParsedFilter parsed, FilterTree tree, FilterOp
     private void Say(DiagnosticInfo info, TextSpan span, string? hint, params ReadOnlySpan<object?> args)
     {
         if (_said.Add(info.Id))
-            _found.Add(info.At(span, hint, args));
+            _found.Add(info.AtWithHint(span, hint, args));
     }
 
     /// <param name="node">What to look at; nodes come in the order of the text.</param>

@@ -74,26 +74,12 @@ internal sealed partial class FilterWords
         LengthNode => "the length of the packet",
         NegateNode negate => $"-({Value(negate.Operand)})",
         AccessorNode accessor => Accessor(accessor),
-        BinaryNode binary => Constant(binary) is { } constant ? Number(constant, binary.Op != ArithOp.Add) : $"({Value(binary.Left)} {Operator(binary.Op)} {Value(binary.Right)})",
+        BinaryNode binary => Constant(binary) is { } constant ? Number(constant, binary.Op != ArithOp.Add) : $"({Value(binary.Left)} {NoteIndex.Sign(binary.Op)} {Value(binary.Right)})",
         _ => Printer.Print(node),
     };
 
     private static string Number(uint value, bool isHex) =>
         isHex ? string.Create(CultureInfo.InvariantCulture, $"0x{value:x}") : value.ToString(CultureInfo.InvariantCulture);
-
-    private static string Operator(ArithOp op) => op switch
-    {
-        ArithOp.Add => "+",
-        ArithOp.Sub => "-",
-        ArithOp.Mul => "*",
-        ArithOp.Div => "/",
-        ArithOp.Mod => "%",
-        ArithOp.And => "&",
-        ArithOp.Or => "|",
-        ArithOp.Xor => "^",
-        ArithOp.Lsh => "<<",
-        _ => ">>",
-    };
 
     private static string Accessor(AccessorNode node)
     {

@@ -95,7 +95,8 @@ internal sealed class NoteIndex
         _ => null,
     };
 
-    private static string Sign(ArithOp op) => op switch
+    /// <summary>How an operation is written between its operands.</summary>
+    public static string Sign(ArithOp op) => op switch
     {
         ArithOp.Add => "+",
         ArithOp.Sub => "-",

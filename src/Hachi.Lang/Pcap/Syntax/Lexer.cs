@@ -137,12 +137,12 @@ internal ref struct Lexer(string text)
             if (AddressText.TryIpv6(rest[..ip6], out UInt128 value))
                 Address = value;
             else
-                Error = DiagnosticTable.FilterBadIpv6.At(new TextSpan(at, ip6), null, rest[..ip6].ToString());
+                Error = DiagnosticTable.FilterBadIpv6.At(new TextSpan(at, ip6), rest[..ip6].ToString());
             return new Token(TokenKind.Ipv6, at, ip6, 0);
         }
         if (broken != 0)
         {
-            Error = DiagnosticTable.FilterBadMac.At(
+            Error = DiagnosticTable.FilterBadMac.AtWithHint(
                 new TextSpan(at, broken), "a MAC address has six parts: 00:1b:44:11:3a:b7", rest[..broken].ToString());
             return new Token(TokenKind.Mac48, at, broken, 0);
         }
@@ -160,7 +160,7 @@ internal ref struct Lexer(string text)
             uint digit = AddressText.HexDigit(word[i]);
             if (digit >= radix)
             {
-                Error = DiagnosticTable.FilterNotOctal.At(
+                Error = DiagnosticTable.FilterNotOctal.AtWithHint(
                     new TextSpan(at, word.Length), "a number with a leading zero is octal", word.ToString());
                 return new Token(TokenKind.LexError, at, word.Length, 0);
             }
@@ -168,7 +168,7 @@ internal ref struct Lexer(string text)
             if (value > uint.MaxValue)
             {
                 string name = hex ? "hexadecimal" : zero ? "octal" : "decimal";
-                Error = DiagnosticTable.FilterNumberTooBig.At(new TextSpan(at, word.Length), null, name, word.ToString());
+                Error = DiagnosticTable.FilterNumberTooBig.At(new TextSpan(at, word.Length), name, word.ToString());
                 return new Token(TokenKind.LexError, at, word.Length, 0);
             }
         }

@@ -291,7 +291,7 @@ internal ref partial struct Parser(string text, List<SyntaxNode>? log)
     private FilterNode? Fail(Token token)
     {
         if (Error is null)
-            Error = DiagnosticTable.FilterSyntax.At(token.Span, SyntaxHints.For(_text, token));
+            Error = DiagnosticTable.FilterSyntax.AtWithHint(token.Span, SyntaxHints.For(_text, token));
         return null;
     }
 
@@ -303,7 +303,7 @@ internal ref partial struct Parser(string text, List<SyntaxNode>? log)
 
     private FilterNode? Refuse(DiagnosticInfo row, TextSpan span, string? hint, params ReadOnlySpan<object?> args)
     {
-        Error ??= row.At(span, hint, args);
+        Error ??= row.AtWithHint(span, hint, args);
         return null;
     }
 
