@@ -37,7 +37,7 @@ internal static class CommandLine
     public static InvocationConfiguration Invocation(Shell shell) =>
         new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = shell.Out, Error = shell.Error };
 
-    private static Command Build(IVerb verb, Shell shell)
+    internal static Command Build(IVerb verb, Shell shell)
     {
         var command = new Command(verb.Name, verb.Summary);
         verb.Build(command, shell);

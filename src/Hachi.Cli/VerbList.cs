@@ -1,4 +1,5 @@
 using Hachi.Cli.Verbs;
+using Hachi.Cli.Verbs.Seccomp;
 
 namespace Hachi.Cli;
 
@@ -17,6 +18,7 @@ internal static class VerbList
         new AsmVerb(),
         new DisasmVerb(),
         new SampleVerb(),
+        new SeccompVerb(),
         new VersionVerb(),
     ];
 

@@ -64,6 +64,25 @@ public sealed class SeccompSpace
         return high == uint.MaxValue ? result : Diagram.And(result, Diagram.Not(IsAtLeast(offset, high + 1)));
     }
 
+    /// <summary>Whether a condition depends on the word at an offset.</summary>
+    public bool DependsOn(int condition, uint offset)
+    {
+        int first = Array.IndexOf(s_order, offset) * WordBits;
+        var seen = new HashSet<int>();
+        var work = new Stack<int>([condition]);
+        while (work.TryPop(out int node))
+        {
+            int level = Diagram.Level(node);
+            if (level >= first + WordBits || !seen.Add(node)) // what is asked later cannot ask this
+                continue;
+            if (level >= first)
+                return true;
+            work.Push(Diagram.Low(node));
+            work.Push(Diagram.High(node));
+        }
+        return false;
+    }
+
     /// <summary>Some call for which a condition holds; bits that do not matter are 0. Null when it never holds.</summary>
     public SeccompData? Find(int condition)
     {

@@ -1,0 +1,60 @@
+using System.Globalization;
+using Hachi.Isa;
+using Hachi.Uapi;
+using Hachi.Vm.Seccomp;
+
+namespace Hachi.Lang.Seccomp.Explain;
+
+/// <summary>What a filter does with one call made in one convention.</summary>
+/// <param name="Data">The call.</param>
+/// <param name="Architecture">The convention.</param>
+/// <param name="Call">Its row in the table, or null.</param>
+/// <param name="Action">The filter's answer.</param>
+/// <param name="Path">Indexes of the instructions that ran.</param>
+/// <param name="IsCached">Whether the kernel allows the number without running the filter.</param>
+/// <param name="Verdict">The policy's answer with its reason; null when only the filter is known.</param>
+/// <param name="Allows">What would have to hold of the arguments for the call to be made, as far as the policy says it; empty when nothing would help.</param>
+public sealed record SeccompExplanation(
+    SeccompData Data, SeccompArchitecture Architecture, SyscallInfo? Call, SeccompAction Action, IReadOnlyList<int> Path, bool IsCached, SeccompVerdict? Verdict, IReadOnlyList<string> Allows)
+{
+    /// <summary>Explains a call.</summary>
+    public static SeccompExplanation Of(ClassicProgram program, SeccompPolicy? policy, in SeccompData data)
+    {
+        SeccompArchitecture architecture = SeccompArchitectures.Of(data.Architecture, data.Number) ?? SeccompArchitecture.X86_64;
+        uint number = architecture == SeccompArchitecture.X32 ? data.Number & ~SeccompArchitectures.X32Bit : data.Number;
+        SyscallInfo? call = number <= int.MaxValue ? SyscallTable.Of(architecture).Find((int)number) : null;
+        var path = new List<int>();
+        SeccompAction action = SeccompInterpreter.Run(program, data, path);
+        var allows = new List<string>();
+        if (policy?.Of(architecture) is { } rules && number <= int.MaxValue && rules.Calls.TryGetValue((int)number, out SeccompCall? ruled))
+            foreach (SeccompRule rule in ruled.Rules)
+                if (rule.Action.Permits && rule.Conditions.Count > 0)
+                    allows.Add(string.Join(" and ", rule.Conditions.Select(condition => condition.Print(call))));
+        return new SeccompExplanation(data, architecture, call, action, path, SeccompCache.IsCached(program, data.Architecture, data.Number), policy?.Decide(data), allows);
+    }
+
+    /// <summary>The call as C would write it: <c>socket(family = 0x28, type = 1, protocol = 0)</c>.</summary>
+    public static string Print(in SeccompData data)
+    {
+        if (SeccompArchitectures.Of(data.Architecture, data.Number) is not { } architecture)
+            return string.Create(CultureInfo.InvariantCulture, $"call {data.Number} of architecture 0x{data.Architecture:x8}");
+        uint number = architecture == SeccompArchitecture.X32 ? data.Number & ~SeccompArchitectures.X32Bit : data.Number;
+        SyscallInfo? call = number <= int.MaxValue ? SyscallTable.Of(architecture).Find((int)number) : null;
+        int count = call?.Arguments?.Count ?? SeccompData.ArgumentsMax;
+        for (int i = SeccompData.ArgumentsMax; i > count; i--)
+        {
+            if (data.Arguments[i - 1] == 0)
+                continue;
+            count = i;
+            break;
+        }
+        var arguments = new string[count];
+        for (int i = 0; i < count; i++)
+        {
+            ulong value = data.Arguments[i];
+            string name = call?.Arguments is { } known && i < known.Count ? known[i].Name : string.Create(CultureInfo.InvariantCulture, $"arg{i}");
+            arguments[i] = value < 10 ? string.Create(CultureInfo.InvariantCulture, $"{name} = {value}") : string.Create(CultureInfo.InvariantCulture, $"{name} = 0x{value:x}");
+        }
+        return string.Create(CultureInfo.InvariantCulture, $"{architecture.Name()} {call?.Name ?? $"call {number}"}({string.Join(", ", arguments)})");
+    }
+}
