@@ -64,6 +64,8 @@ internal sealed unsafe class ChildPlan : IDisposable
 
     public void Dispose()
     {
+        if (_memory.Count == 0)
+            return;
         SeccompCalls.Call(SeccompCalls.Number("munmap"), (nint)Data->Shared, PageBytes);
         foreach (nint block in _memory)
             NativeMemory.Free((void*)block);

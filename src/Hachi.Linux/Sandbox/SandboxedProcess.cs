@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 using Hachi.Isa;
 using Hachi.Linux.Sys;
 
@@ -35,16 +36,24 @@ public sealed unsafe class SandboxedProcess : IDisposable
 {
     private const int StartSecondsMax = 2, Attempts = 5;
 
+    private readonly ChildPlan _plan;
     private bool _ended;
 
-    private SandboxedProcess(int pid, SeccompListener? listener)
+    private SandboxedProcess(int pid, ChildPlan plan, SeccompListener? listener)
     {
         Id = pid;
+        _plan = plan;
         Listener = listener;
     }
 
     /// <summary>The process id.</summary>
     public int Id { get; }
+
+    /// <summary>
+    /// Why the program could not be executed, an error number; 0 when nothing is known to have gone wrong. With a listener this comes to light only when
+    /// the listener has let the execution go on.
+    /// </summary>
+    public int StartError => Volatile.Read(ref _plan.Data->Shared->Errno);
 
     /// <summary>Where notifications arrive, if they were asked for.</summary>
     public SeccompListener? Listener { get; }
@@ -56,7 +65,20 @@ public sealed unsafe class SandboxedProcess : IDisposable
         ArgumentNullException.ThrowIfNull(start);
         if (start.Filter is not null && SeccompFilter.WhyUnsupported is { } why)
             throw new PlatformNotSupportedException(why);
-        using var plan = new ChildPlan(start);
+        var plan = new ChildPlan(start);
+        try
+        {
+            return Start(start, plan);
+        }
+        catch
+        {
+            plan.Dispose();
+            throw;
+        }
+    }
+
+    private static SandboxedProcess Start(SandboxStart start, ChildPlan plan)
+    {
         SeccompCalls.Warm();
         for (int attempt = 1; ; attempt++)
         {
@@ -64,7 +86,7 @@ public sealed unsafe class SandboxedProcess : IDisposable
             if (pid < 0)
                 throw new SandboxException("clone", Marshal.GetLastSystemError(), "no child process");
             if (Started(plan.Data))
-                return Follow(start, plan.Data, pid);
+                return Follow(start, plan, pid);
             // The runtime was about to stop its threads for a collection when the child was made: it waits for threads that it does not have.
             Kill(pid);
             Reap(pid);
@@ -95,6 +117,7 @@ public sealed unsafe class SandboxedProcess : IDisposable
     public void Kill() => Kill(Id);
 
     /// <summary>The file that the shell would run for a name, or null.</summary>
+    [UnsupportedOSPlatform("windows")]
     public static string? FindProgram(string name, string? path)
     {
         if (name.Contains('/', StringComparison.Ordinal))
@@ -117,6 +140,7 @@ public sealed unsafe class SandboxedProcess : IDisposable
             Wait();
         }
         Listener?.Dispose();
+        _plan.Dispose();
     }
 
     private static bool Started(ChildData* data)
@@ -130,9 +154,9 @@ public sealed unsafe class SandboxedProcess : IDisposable
         return false;
     }
 
-    private static SandboxedProcess Follow(SandboxStart start, ChildData* data, int pid)
+    private static SandboxedProcess Follow(SandboxStart start, ChildPlan plan, int pid)
     {
-        SharedState* shared = data->Shared;
+        SharedState* shared = plan.Data->Shared;
         // With a listener the child's descriptors are ours, too: the listener is here as soon as the child has it.
         while (Volatile.Read(ref shared->Step) < ChildStep.Filtered && Volatile.Read(ref shared->Errno) == 0)
             Thread.Sleep(TimeSpan.FromMicroseconds(50));
@@ -140,7 +164,7 @@ public sealed unsafe class SandboxedProcess : IDisposable
             AwaitExec(shared, pid);
         int errno = Volatile.Read(ref shared->Errno);
         if (errno == 0)
-            return new SandboxedProcess(pid, start.Listens ? new SeccompListener(shared->Listener) : null);
+            return new SandboxedProcess(pid, plan, start.Listens ? new SeccompListener(shared->Listener) : null);
         Kill(pid);
         Reap(pid);
         throw Volatile.Read(ref shared->Step) switch

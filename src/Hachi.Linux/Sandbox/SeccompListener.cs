@@ -18,6 +18,8 @@ public sealed unsafe class SeccompListener : IDisposable
 
     private static readonly nint s_poll = SeccompCalls.Number("ppoll"), s_ioctl = SeccompCalls.Number("ioctl"), s_close = SeccompCalls.Number("close");
 
+    private static readonly nint s_receive = unchecked((nint)SeccompCalls.IoctlRecv), s_send = unchecked((nint)SeccompCalls.IoctlSend);
+
     private int _fd;
 
     internal SeccompListener(int fd)
@@ -48,7 +50,7 @@ public sealed unsafe class SeccompListener : IDisposable
                 return false;
             }
             SeccompCalls.Notification raw = default;
-            if (SeccompCalls.Call(s_ioctl, _fd, (nint)SeccompCalls.IoctlRecv, (nint)(&raw)) == 0)
+            if (SeccompCalls.Call(s_ioctl, _fd, s_receive, (nint)(&raw)) == 0)
             {
                 notification = new SeccompNotification(raw.Id, (int)raw.Pid, raw.Data);
                 return true;
@@ -86,5 +88,5 @@ public sealed unsafe class SeccompListener : IDisposable
         _fd = -1;
     }
 
-    private void Send(SeccompCalls.Response response) => SeccompCalls.Call(s_ioctl, _fd, (nint)SeccompCalls.IoctlSend, (nint)(&response));
+    private void Send(SeccompCalls.Response response) => SeccompCalls.Call(s_ioctl, _fd, s_send, (nint)(&response));
 }

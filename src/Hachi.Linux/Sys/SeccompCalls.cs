@@ -10,7 +10,7 @@ internal static unsafe partial class SeccompCalls
 {
     public const int PrSetPdeathsig = 1, PrSetNoNewPrivs = 38, SetModeFilter = 1, GetActionAvail = 2, GetNotifSizes = 3;
     public const uint FlagTsync = 1, FlagLog = 2, FlagSpecAllow = 4, FlagNewListener = 8, FlagTsyncEsrch = 16, FlagWaitKillable = 32;
-    public const uint IoctlRecv = 0xc0502100, IoctlSend = 0xc0182101, IoctlIdValid = 0x40082102, IoctlSetFlags = 0x40082104;
+    public const long IoctlRecv = 0xc0502100, IoctlSend = 0xc0182101, IoctlIdValid = 0x40082102, IoctlSetFlags = 0x40082104;
     public const int CloneFiles = 0x400, SigChld = 17, SigPipe = 13, SigKill = 9, SigSys = 31, SigTerm = 15;
     public const int Eperm = 1, Enoent = 2, Eintr = 4, Eacces = 13, Einval = 22, Enosys = 38;
 

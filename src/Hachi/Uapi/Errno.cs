@@ -2,45 +2,25 @@ using System.Globalization;
 
 namespace Hachi.Uapi;
 
-/// <summary>Names of error numbers (asm-generic/errno.h; the same on x86 and ARM).</summary>
+/// <summary>Names of error numbers, of <see cref="ErrorNumber"/>.</summary>
 public static class Errno
 {
-    private const string Rows = """
-        EPERM 1 ENOENT 2 ESRCH 3 EINTR 4 EIO 5 ENXIO 6 E2BIG 7 ENOEXEC 8 EBADF 9 ECHILD 10 EAGAIN 11 ENOMEM 12 EACCES 13
-        EFAULT 14 ENOTBLK 15 EBUSY 16 EXIST 17 EXDEV 18 ENODEV 19 ENOTDIR 20 EISDIR 21 EINVAL 22 ENFILE 23 EMFILE 24 ENOTTY 25
-        ETXTBSY 26 EFBIG 27 ENOSPC 28 ESPIPE 29 EROFS 30 EMLINK 31 EPIPE 32 EDOM 33 ERANGE 34 EDEADLK 35 ENAMETOOLONG 36
-        ENOLCK 37 ENOSYS 38 ENOTEMPTY 39 ELOOP 40 ENOMSG 42 EIDRM 43 ECHRNG 44 EL2NSYNC 45 EL3HLT 46 EL3RST 47 ELNRNG 48
-        EUNATCH 49 ENOCSI 50 EL2HLT 51 EBADE 52 EBADR 53 EXFULL 54 ENOANO 55 EBADRQC 56 EBADSLT 57 EBFONT 59 ENOSTR 60 ENODATA 61
-        ETIME 62 ENOSR 63 ENONET 64 ENOPKG 65 EREMOTE 66 ENOLINK 67 EADV 68 ESRMNT 69 ECOMM 70 EPROTO 71 EMULTIHOP 72 EDOTDOT 73
-        EBADMSG 74 EOVERFLOW 75 ENOTUNIQ 76 EBADFD 77 EREMCHG 78 ELIBACC 79 ELIBBAD 80 ELIBSCN 81 ELIBMAX 82 ELIBEXEC 83
-        EILSEQ 84 ERESTART 85 ESTRPIPE 86 EUSERS 87 ENOTSOCK 88 EDESTADDRREQ 89 EMSGSIZE 90 EPROTOTYPE 91 ENOPROTOOPT 92
-        EPROTONOSUPPORT 93 ESOCKTNOSUPPORT 94 EOPNOTSUPP 95 EPFNOSUPPORT 96 EAFNOSUPPORT 97 EADDRINUSE 98 EADDRNOTAVAIL 99
-        ENETDOWN 100 ENETUNREACH 101 ENETRESET 102 ECONNABORTED 103 ECONNRESET 104 ENOBUFS 105 EISCONN 106 ENOTCONN 107
-        ESHUTDOWN 108 ETOOMANYREFS 109 ETIMEDOUT 110 ECONNREFUSED 111 EHOSTDOWN 112 EHOSTUNREACH 113 EALREADY 114 EINPROGRESS 115
-        ESTALE 116 EUCLEAN 117 ENOTNAM 118 ENAVAIL 119 EISNAM 120 EREMOTEIO 121 EDQUOT 122 ENOMEDIUM 123 EMEDIUMTYPE 124
-        ECANCELED 125 ENOKEY 126 EKEYEXPIRED 127 EKEYREVOKED 128 EKEYREJECTED 129 EOWNERDEAD 130 ENOTRECOVERABLE 131 ERFKILL 132
-        """;
-
-    private static readonly Dictionary<int, string> s_names = [];
-    private static readonly Dictionary<string, int> s_numbers = new(StringComparer.Ordinal) { ["EWOULDBLOCK"] = 11, ["EDEADLOCK"] = 35, ["ENOTSUP"] = 95 };
-
-    static Errno()
-    {
-        string[] words = Rows.Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries);
-        for (int i = 0; i < words.Length; i += 2)
-        {
-            int number = int.Parse(words[i + 1], CultureInfo.InvariantCulture);
-            s_names.Add(number, words[i]);
-            s_numbers.Add(words[i], number);
-        }
-    }
+    private static readonly Dictionary<string, int> s_numbers = Numbers();
 
     /// <summary>The names.</summary>
     public static IReadOnlyCollection<string> Names => s_numbers.Keys;
 
     /// <summary>The name, or the number in digits where it has none.</summary>
-    public static string Name(int number) => s_names.TryGetValue(number, out string? name) ? name : number.ToString(CultureInfo.InvariantCulture);
+    public static string Name(int number) => Enum.GetName((ErrorNumber)number) ?? number.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>The number of a name, or null.</summary>
     public static int? Number(string name) => s_numbers.TryGetValue(name, out int number) ? number : null;
+
+    private static Dictionary<string, int> Numbers()
+    {
+        var numbers = new Dictionary<string, int>(StringComparer.Ordinal) { ["EWOULDBLOCK"] = (int)ErrorNumber.EAGAIN, ["EDEADLOCK"] = (int)ErrorNumber.EDEADLK, ["ENOTSUP"] = (int)ErrorNumber.EOPNOTSUPP };
+        foreach (ErrorNumber number in Enum.GetValues<ErrorNumber>())
+            numbers[number.ToString()] = (int)number;
+        return numbers;
+    }
 }

@@ -5,7 +5,6 @@ using System.Text.Json;
 using Hachi.Isa;
 using Hachi.Lang.Seccomp;
 using Hachi.Lang.Seccomp.Compile;
-using Hachi.Lang.Seccomp.Prove;
 using Hachi.Text;
 using Hachi.Verify.Seccomp;
 

@@ -7,17 +7,19 @@ internal sealed class SeccompVerb : IVerb
 {
     private static readonly IVerb[] s_all =
     [
-        new SeccompCompileVerb(), new SeccompExplainVerb(), new SeccompAuditVerb(), new SeccompEquivVerb("equiv"), new SeccompEquivVerb("diff"), new SeccompDisasmVerb(), new SeccompEmulateVerb(),
+        new SeccompCompileVerb(), new SeccompRunVerb(), new SeccompLearnVerb(), new SeccompExplainVerb(), new SeccompAuditVerb(), new SeccompEquivVerb("equiv"), new SeccompEquivVerb("diff"), new SeccompDisasmVerb(), new SeccompEmulateVerb(),
     ];
 
     public string Name => "seccomp";
 
-    public string Summary => "Filter system calls: compile, explain, audit, compare";
+    public string Summary => "Filter system calls: compile, run, learn, explain, audit, compare";
 
     public string Usage => "seccomp COMMAND ...";
 
     public string Examples => """
         hachi seccomp compile profile.json --to raw -o filter.bpf    a filter, proven to do what the profile says
+        hachi seccomp learn -o git.json -- git status                the profile that a command needs
+        hachi seccomp run --profile git.json -- git status           a command under a profile
         hachi seccomp explain profile.json socket 40                 what happens to a call, and why
         hachi seccomp audit profile.json                             what is known to go wrong with filters
         hachi seccomp diff old.json new.json                         calls on which two filters differ

@@ -116,10 +116,12 @@ internal sealed class SearchTree
 
     private int[]? ChainOf(int i, int j)
     {
-        int rest = -1, singles = 0;
+        if (j - i > 2 * ChainMax) // neighbours lead to different blocks: every other one at least would have to be asked for
+            return null;
+        int rest = -1;
         for (int r = i; r <= j; r++)
         {
-            if (_regions[r].IsSingle && singles++ < 2 * ChainMax)
+            if (_regions[r].IsSingle)
                 continue;
             if (rest >= 0 && rest != _regions[r].Target)
                 return null;

@@ -33,6 +33,20 @@ public sealed record SeccompExplanation(
         return new SeccompExplanation(data, architecture, call, action, path, SeccompCache.IsCached(program, data.Architecture, data.Number), policy?.Decide(data), allows);
     }
 
+    /// <summary>An entry of an OCI profile's <c>syscalls</c> that allows this call, and as little else as can be told from it; null where a rule has to go first.</summary>
+    public string? Suggestion()
+    {
+        if (Call is not { } call || Verdict is not { Reason: not (SeccompReason.Rule or SeccompReason.OtherArchitecture) })
+            return null;
+        string head = $"{{\"names\": [\"{call.Name}\"], \"action\": \"SCMP_ACT_ALLOW\"";
+        if (Verdict is not { Reason: SeccompReason.NoRuleApplies } || call.Arguments is null)
+            return head + "}";
+        int index = call.Arguments.ToList().FindIndex(argument => !argument.IsPointer);
+        return index < 0
+            ? head + "}"
+            : head + string.Create(CultureInfo.InvariantCulture, $", \"args\": [{{\"index\": {index}, \"value\": {Data.Arguments[index]}, \"op\": \"SCMP_CMP_EQ\"}}]}}");
+    }
+
     /// <summary>The call as C would write it: <c>socket(family = 0x28, type = 1, protocol = 0)</c>.</summary>
     public static string Print(in SeccompData data)
     {
@@ -40,14 +54,7 @@ public sealed record SeccompExplanation(
             return string.Create(CultureInfo.InvariantCulture, $"call {data.Number} of architecture 0x{data.Architecture:x8}");
         uint number = architecture == SeccompArchitecture.X32 ? data.Number & ~SeccompArchitectures.X32Bit : data.Number;
         SyscallInfo? call = number <= int.MaxValue ? SyscallTable.Of(architecture).Find((int)number) : null;
-        int count = call?.Arguments?.Count ?? SeccompData.ArgumentsMax;
-        for (int i = SeccompData.ArgumentsMax; i > count; i--)
-        {
-            if (data.Arguments[i - 1] == 0)
-                continue;
-            count = i;
-            break;
-        }
+        int count = call?.Arguments?.Count ?? SeccompData.ArgumentsMax; // what stands in the other registers means nothing
         var arguments = new string[count];
         for (int i = 0; i < count; i++)
         {

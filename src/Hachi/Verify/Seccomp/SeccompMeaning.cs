@@ -1,3 +1,4 @@
+using System.Numerics;
 using Hachi.Isa;
 using Hachi.Uapi;
 using static Hachi.Isa.ClassicOpcode;
@@ -20,8 +21,8 @@ public sealed class SeccompMeaning
     private readonly SeccompSpace _space;
     private readonly DecisionDiagram _diagram;
     private readonly ClassicInsn[] _insns;
-    private readonly Dictionary<int[], (int[][] Registers, int Reached)>?[] _states;
-    private readonly Dictionary<uint, int> _when = [];
+    private readonly Dictionary<int[], (int[][] Registers, List<int> Reached)>?[] _states;
+    private readonly Dictionary<uint, List<int>> _returns = [];
     private readonly int[] _zero = BitVectors.Constant(0);
     private readonly uint[] _live;
     private int _count;
@@ -32,7 +33,7 @@ public sealed class SeccompMeaning
         _space = space;
         _diagram = space.Diagram;
         _insns = program.Insns.ToArray();
-        _states = new Dictionary<int[], (int[][], int)>?[_insns.Length];
+        _states = new Dictionary<int[], (int[][], List<int>)>?[_insns.Length];
         _live = SeccompLiveness.Of(_insns);
     }
 
@@ -43,7 +44,8 @@ public sealed class SeccompMeaning
             return new SeccompOutcomes(new Dictionary<uint, int>(), $"instruction {first.Index}: {first.Diagnostic.Message}");
         var meaning = new SeccompMeaning(program, space);
         meaning.Follow();
-        return new SeccompOutcomes(meaning._when, space.Diagram.IsExhausted ? "the budget is used up" : meaning._refused);
+        var when = meaning._returns.ToDictionary(row => row.Key, row => space.Any(row.Value));
+        return new SeccompOutcomes(when, space.Diagram.IsExhausted ? "the budget is used up" : meaning._refused);
     }
 
     private void Follow()
@@ -55,7 +57,7 @@ public sealed class SeccompMeaning
         {
             if (_states[pc] is not { } states)
                 continue;
-            foreach ((int[][] registers, int reached) in states.Values)
+            foreach ((int[][] registers, List<int> reached) in states.Values)
                 Run(pc, registers, reached);
             _states[pc] = null;
         }
@@ -65,25 +67,35 @@ public sealed class SeccompMeaning
     {
         if (when == DecisionDiagram.False)
             return;
-        var key = new int[Registers * BitVectors.Width];
+        var key = new int[BitOperations.PopCount(_live[pc]) * BitVectors.Width];
         var kept = new int[Registers][];
+        int used = 0;
         for (int i = 0; i < Registers; i++)
         {
-            kept[i] = (_live[pc] >> i & 1) != 0 ? registers[i] : _zero;
-            kept[i].CopyTo(key, i * BitVectors.Width);
+            kept[i] = _zero;
+            if ((_live[pc] >> i & 1) == 0)
+                continue;
+            kept[i] = registers[i];
+            kept[i].CopyTo(key, used++ * BitVectors.Width);
         }
-        Dictionary<int[], (int[][] Registers, int Reached)> states = _states[pc] ??= new(ArrayComparer.Instance);
-        if (states.TryGetValue(key, out (int[][] Registers, int Reached) known))
-            states[key] = (known.Registers, _diagram.Or(known.Reached, when));
+        Dictionary<int[], (int[][] Registers, List<int> Reached)> states = _states[pc] ??= new(ArrayComparer.Instance);
+        if (states.TryGetValue(key, out (int[][] Registers, List<int> Reached) known))
+            known.Reached.Add(when);
         else if (++_count > StatesMax)
             _refused = "too many states of the program";
         else
-            states.Add(key, (kept, when));
+            states.Add(key, (kept, [when]));
     }
 
-    private void Run(int pc, int[][] r, int reached)
+    private void Run(int pc, int[][] r, List<int> ways)
     {
         ClassicInsn insn = _insns[pc];
+        if (insn.Code == (Ret | K)) // the ways stay apart until all returns of this word are joined
+        {
+            AddReturn(insn.K, ways);
+            return;
+        }
+        int reached = _space.Any(ways);
         switch (insn.Code & ClassMask)
         {
             case Jmp when (insn.Code & OpMask) == Ja:
@@ -95,7 +107,7 @@ public sealed class SeccompMeaning
                 Reach(pc + 1 + insn.Jf, r, _diagram.And(reached, _diagram.Not(holds)));
                 return;
             case Ret:
-                Return((insn.Code & 0x18) == ClassicOpcode.A ? r[AIndex] : BitVectors.Constant(insn.K), reached);
+                Return(r[AIndex], reached);
                 return;
             default:
                 int[][] next = [.. r];
@@ -112,7 +124,14 @@ public sealed class SeccompMeaning
             _refused = "the program returns a word that it has read";
             return;
         }
-        _when[returned] = _diagram.Or(_when.GetValueOrDefault(returned), reached);
+        AddReturn(returned, [reached]);
+    }
+
+    private void AddReturn(uint word, List<int> ways)
+    {
+        if (!_returns.TryGetValue(word, out List<int>? all))
+            _returns.Add(word, all = []);
+        all.AddRange(ways);
     }
 
     private void Step(ClassicInsn insn, int[][] r, ref int reached)

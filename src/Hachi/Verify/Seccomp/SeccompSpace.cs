@@ -64,6 +64,20 @@ public sealed class SeccompSpace
         return high == uint.MaxValue ? result : Diagram.And(result, Diagram.Not(IsAtLeast(offset, high + 1)));
     }
 
+    /// <summary>When at least one of several conditions holds. Neighbours are joined first: those that are alike should stand next to each other.</summary>
+    public int Any(List<int> conditions)
+    {
+        ArgumentNullException.ThrowIfNull(conditions);
+        return Any(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(conditions));
+    }
+
+    private int Any(ReadOnlySpan<int> conditions) => conditions.Length switch
+    {
+        0 => DecisionDiagram.False,
+        1 => conditions[0],
+        var count => Diagram.Or(Any(conditions[..(count / 2)]), Any(conditions[(count / 2)..])),
+    };
+
     /// <summary>Whether a condition depends on the word at an offset.</summary>
     public bool DependsOn(int condition, uint offset)
     {

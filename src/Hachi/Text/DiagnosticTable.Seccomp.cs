@@ -1,6 +1,6 @@
 namespace Hachi.Text;
 
-// Policies and profiles: ids as in DiagnosticTable.SeccompProgram.cs.
+// Seccomp: HS00xx OCI profiles, HS01xx policies, HS02xx filters (programs), HS03xx findings of the audit.
 public static partial class DiagnosticTable
 {
 #pragma warning disable CS1591 // each row carries its own help
@@ -23,10 +23,23 @@ public static partial class DiagnosticTable
         SeccompArgumentCount = Add("HS0103", Severity.Error, "{0} has {1}, there is no argument {2}", "Arguments are counted from 0."),
         SeccompContradiction = Add("HS0104", Severity.Error, "{0}: this rule says {1}, an earlier one {2} for the same arguments", "Of two rules for the same case only one can hold."),
         SeccompShadowed = Add("HS0105", Severity.Warning, "{0}: this rule never applies, since a rule without conditions decides every call", "Of the rules of a call one without conditions decides."),
-        SeccompMultiplexed = Add("HS0106", Severity.Warning, "{0} on i386 can also be made through {1}, whose arguments are in memory: the condition cannot be checked there, and the rule is not added to {1}", "socketcall and ipc take the arguments behind a pointer, which a filter cannot read."),
+        SeccompMultiplexed = Add("HS0106", Severity.Info, "{0} on i386 can also be made through {1}, whose arguments are in memory: the condition cannot be checked there, and the rule is not added to {1}", "socketcall and ipc take the arguments behind a pointer, which a filter cannot read."),
         SeccompNeverHolds = Add("HS0107", Severity.Warning, "this condition never holds", "The value has bits that the mask takes away, or is greater than the argument can be."),
         SeccompPointerArgument = Add("HS0108", Severity.Warning, "{0} of {1} is a pointer: a filter sees the address, not what it points to", "What stands in memory can be changed after the filter has run."),
         SeccompWeightLine = Add("HS0109", Severity.Error, "expected a system call and how often it is made", "A line of a frequency file has a name and a number."),
-        SeccompTooLong = Add("HS0110", Severity.Error, "the filter has {0} instructions, {1} are allowed", "The kernel refuses filters of more than 4096 instructions: split the policy and install two filters.");
+        SeccompTooLong = Add("HS0110", Severity.Error, "the filter has {0} instructions, {1} are allowed", "The kernel refuses filters of more than 4096 instructions: split the policy and install two filters."),
+
+        SeccompInstruction = Add("HS0201", Severity.Error, "{0} is not allowed in a seccomp filter", "Seccomp takes words of seccomp_data at fixed offsets, arithmetic without remainders, jumps and returns; no packet loads and no extensions."),
+        SeccompOffset = Add("HS0202", Severity.Error, "ld [{0}]: offsets are multiples of 4 below 64", "struct seccomp_data has 64 bytes and is read in 32-bit words."),
+
+        AuditArchitecture = Add("HS0301", Severity.Error, "the architecture is not checked: a call made as 0x{0:x8} is answered {1}", "The same number is another call on another architecture: a filter must look at seccomp_data.arch first."),
+        AuditX32 = Add("HS0302", Severity.Error, "x32 hole: {0} can be made as x32 ({1}), though it cannot as x86_64 ({2})", "x32 calls have the architecture of x86_64 and bit 30 set in their number; kernels with CONFIG_X86_X32 run them."),
+        AuditI386 = Add("HS0303", Severity.Error, "i386 hole: {0} can be made with int 0x80 ({1}), though it cannot as x86_64 ({2})", "64-bit programs can make 32-bit calls, with numbers of their own."),
+        AuditMultiplexer = Add("HS0304", Severity.Warning, "{0} lets pass what {1} does not", "socketcall and ipc make many calls under one number, with arguments in memory."),
+        AuditTwin = Add("HS0305", Severity.Warning, "{0} is allowed, its twin {1} is not", "Both do the same: either deny both, or the denial keeps nobody from it."),
+        AuditDangerous = Add("HS0306", Severity.Warning, "{0} is allowed: {1}", "The call has more power than its name says; allow it only to programs that need it."),
+        AuditEperm = Add("HS0307", Severity.Warning, "{0} fails with {1}: the C library falls back only on ENOSYS", "C libraries try new calls first, and take the old one when the kernel says that it does not have it."),
+        AuditUpperHalf = Add("HS0308", Severity.Warning, "{0}: the answer depends on the upper half of {1}, which the kernel does not look at", "An int argument is compared as 64 bits: whoever sets the upper half gets another answer for the same call."),
+        AuditNoWayOut = Add("HS0309", Severity.Warning, "{0} is not allowed: {1}", "Every program needs this call.");
 #pragma warning restore CS1591
 }

@@ -1,21 +1,8 @@
-using Hachi.Isa;
 using Hachi.Uapi;
 using Hachi.Verify;
 using Hachi.Verify.Seccomp;
 
-namespace Hachi.Lang.Seccomp.Prove;
-
-/// <summary>Proves that a filter answers every call as a policy does. Shares nothing with the compiler but the meaning of an instruction.</summary>
-public static class SeccompProver
-{
-    /// <summary>Compares a filter with a policy, for all calls of all architectures and all arguments.</summary>
-    public static SeccompEquality Prove(SeccompPolicy policy, ClassicProgram program)
-    {
-        var space = new SeccompSpace();
-        SeccompOutcomes meaning = PolicyMeaning.Of(policy, space);
-        return SeccompComparison.Compare(space, meaning, SeccompMeaning.Follow(program, space));
-    }
-}
+namespace Hachi.Lang.Seccomp;
 
 /// <summary>A policy as conditions over the bits of the call: <see cref="SeccompPolicy.Decide"/>, for all calls at once.</summary>
 internal sealed class PolicyMeaning
@@ -25,7 +12,7 @@ internal sealed class PolicyMeaning
     private readonly SeccompSpace _space;
     private readonly DecisionDiagram _d;
     private readonly SeccompPolicy _policy;
-    private readonly Dictionary<uint, int> _when = [];
+    private readonly Dictionary<uint, List<int>> _when = [];
 
     private PolicyMeaning(SeccompPolicy policy, SeccompSpace space)
     {
@@ -38,7 +25,7 @@ internal sealed class PolicyMeaning
     {
         var meaning = new PolicyMeaning(policy, space);
         meaning.All();
-        return new SeccompOutcomes(meaning._when, space.Diagram.IsExhausted ? "the budget is used up" : null);
+        return new SeccompOutcomes(meaning._when.ToDictionary(row => row.Key, row => space.Any(row.Value)), space.Diagram.IsExhausted ? "the budget is used up" : null);
     }
 
     private void All()
@@ -55,11 +42,11 @@ internal sealed class PolicyMeaning
 
     private void One(SeccompArchitecturePolicy policy, int here)
     {
-        int unruled = here;
-        foreach ((int number, SeccompCall call) in policy.Calls)
+        var ruled = new List<int>();
+        foreach ((int number, SeccompCall call) in policy.Calls.OrderBy(row => row.Key))
         {
             int open = _d.And(here, _space.IsEqual(0, policy.Architecture.DataNumber(number)));
-            unruled = _d.And(unruled, _d.Not(open));
+            ruled.Add(open);
             foreach (SeccompRule rule in call.Rules)
             {
                 int applies = open;
@@ -70,6 +57,7 @@ internal sealed class PolicyMeaning
             }
             Add(_policy.DefaultAction, open);
         }
+        int unruled = _d.And(here, _d.Not(_space.Any(ruled)));
         if (policy.Newer is { } newer)
         {
             int later = _d.And(unruled, _space.IsAtLeast(0, policy.Architecture.DataNumber(newer.Last) + 1));
@@ -93,8 +81,11 @@ internal sealed class PolicyMeaning
 
     private void Add(SeccompAction action, int when)
     {
-        if (when != DecisionDiagram.False)
-            _when[action.Value] = _d.Or(_when.GetValueOrDefault(action.Value), when);
+        if (when == DecisionDiagram.False)
+            return;
+        if (!_when.TryGetValue(action.Value, out List<int>? all))
+            _when.Add(action.Value, all = []);
+        all.Add(when);
     }
 
     /// <summary>When a condition holds, bit by bit over the whole argument; of one that is a word the upper bits are 0.</summary>
