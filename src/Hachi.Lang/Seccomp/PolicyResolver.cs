@@ -71,7 +71,7 @@ public sealed class PolicyResolver
                     continue;
                 string? near = Nearest.To(name, SyscallTable.Names.Take(SuggestionsMax));
                 string? hint = near is null ? null : $"did you mean {near}?";
-                Say((_rules.IsOci ? DiagnosticTable.SeccompIgnoredCall : DiagnosticTable.SeccompUnknownCall).At(span, hint, name));
+                Say((_rules.IsOci ? DiagnosticTable.SeccompIgnoredCall : DiagnosticTable.SeccompUnknownCall).AtWithHint(span, hint, name));
             }
         }
     }
@@ -133,7 +133,7 @@ public sealed class PolicyResolver
             number = (ulong)(socket + SocketCallBase);
         if (statement.Conditions.Count > 0)
         {
-            Say(DiagnosticTable.SeccompMultiplexed.At(span, null, name, multiplexer));
+            Say(DiagnosticTable.SeccompMultiplexed.At(span, name, multiplexer));
             return;
         }
         var condition = new SeccompCondition(0, SeccompOperator.Equal, number, IsWord: true);
@@ -158,7 +158,7 @@ public sealed class PolicyResolver
             {
                 string? near = text.Name is null || !isKnown ? null : Nearest.To(text.Name, call.Arguments!.Select(argument => argument.Name));
                 string has = !isKnown ? "no known arguments" : call.Arguments!.Count == 0 ? "no arguments" : string.Join(", ", call.Arguments);
-                Say(DiagnosticTable.SeccompArgumentCount.At(text.Span, near is null ? null : $"did you mean {near}?", call.Name, has, text.Name ?? index.ToString(null, null)));
+                Say(DiagnosticTable.SeccompArgumentCount.AtWithHint(text.Span, near is null ? null : $"did you mean {near}?", call.Name, has, text.Name ?? index.ToString(null, null)));
                 continue;
             }
             SyscallArgument? argument = isKnown && index < call.Arguments!.Count ? call.Arguments[index] : null;
@@ -168,7 +168,7 @@ public sealed class PolicyResolver
                 || (condition.IsWord && condition.Operator == SeccompOperator.Equal && condition.Value > uint.MaxValue))
                 Say(DiagnosticTable.SeccompNeverHolds.At(text.Span));
             if (argument is { IsPointer: true } && !_rules.IsOci && condition.Value != 0)
-                Say(DiagnosticTable.SeccompPointerArgument.At(text.Span, null, argument.Value.Name, call.Name));
+                Say(DiagnosticTable.SeccompPointerArgument.At(text.Span, argument.Value.Name, call.Name));
             conditions.Add(condition);
         }
         return conditions;
@@ -182,7 +182,7 @@ public sealed class PolicyResolver
         {
             SeccompRule first = rules.First(other => other.Conditions.SequenceEqual(rule.Conditions));
             if (first.Action != rule.Action)
-                Say(DiagnosticTable.SeccompContradiction.At(rule.Span, null, call.Name, rule.Action, first.Action));
+                Say(DiagnosticTable.SeccompContradiction.At(rule.Span, call.Name, rule.Action, first.Action));
         }
         if (always is null)
             return rules;
@@ -191,7 +191,7 @@ public sealed class PolicyResolver
         int at = rules.IndexOf(always);
         for (int i = at + 1; i < rules.Count; i++)
             if (rules[i].Conditions.Count > 0)
-                Say(DiagnosticTable.SeccompShadowed.At(rules[i].Span, null, call.Name));
+                Say(DiagnosticTable.SeccompShadowed.At(rules[i].Span, call.Name));
         return rules[..(at + 1)];
     }
 

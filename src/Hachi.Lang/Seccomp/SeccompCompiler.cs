@@ -21,7 +21,7 @@ public static class SeccompCompiler
         compiler.Optimise(f, FilterPasses.Specialise | FilterPasses.Merge);
         ClassicProgram? program = compiler.EmitClassic(f);
         if (program is null || program.Length > Limits.ClassicInsnsMax)
-            return new SeccompCompilation(null, [DiagnosticTable.SeccompTooLong.At(default, null, program?.Length ?? 0, Limits.ClassicInsnsMax)]);
+            return new SeccompCompilation(null, [DiagnosticTable.SeccompTooLong.At(default, program?.Length ?? 0, Limits.ClassicInsnsMax)]);
         return new SeccompCompilation(program, []);
     }
 }

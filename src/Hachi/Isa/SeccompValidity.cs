@@ -20,11 +20,11 @@ public static class SeccompValidity
             if (insn.Code == (Ld | W | Abs))
             {
                 if (insn.K >= DataBytes || insn.K % 4 != 0)
-                    found.Add(new InvalidInsn(i, DiagnosticTable.SeccompOffset.At(default, null, insn.K)));
+                    found.Add(new InvalidInsn(i, DiagnosticTable.SeccompOffset.At(default, insn.K)));
             }
             else if (!IsAllowed(insn.Code))
             {
-                found.Add(new InvalidInsn(i, DiagnosticTable.SeccompInstruction.At(default, null, form.Mnemonic)));
+                found.Add(new InvalidInsn(i, DiagnosticTable.SeccompInstruction.At(default, form.Mnemonic)));
             }
         }
         return found;

@@ -163,5 +163,5 @@ public sealed class SeccompAudit
     private static string Some(IReadOnlyList<string> names) =>
         names.Count <= 6 ? string.Join(", ", names) : string.Join(", ", names.Take(5)) + string.Create(null, $" and {names.Count - 5} more");
 
-    private void Say(DiagnosticInfo row, params ReadOnlySpan<object?> args) => _findings.Add(row.At(default, null, args));
+    private void Say(DiagnosticInfo row, params ReadOnlySpan<object?> args) => _findings.Add(row.At(default, args));
 }

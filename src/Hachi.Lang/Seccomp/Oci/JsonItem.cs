@@ -41,7 +41,7 @@ internal sealed class JsonItem
         {
             int start = places.Index((int)Math.Min(bytes.Length, LineStart(bytes, e.LineNumber ?? 0) + (e.BytePositionInLine ?? 0)));
             string why = e.Message.Split(". ")[0].Split(" LineNumber")[0].TrimEnd('.');
-            diagnostics.Add(DiagnosticTable.SeccompJson.At(new TextSpan(start, 0), null, why));
+            diagnostics.Add(DiagnosticTable.SeccompJson.At(new TextSpan(start, 0), why));
             return null;
         }
     }

@@ -31,12 +31,12 @@ public sealed partial class OciProfile
                 case "includes" when IsGiven(value): applies &= Includes(value); break;
                 case "excludes" when IsGiven(value): applies &= !Excludes(value); break;
                 case "comment" or "name" or "names" or "includes" or "excludes": break;
-                default: Say(DiagnosticTable.SeccompUnknownKey.At(span, NearKey(key, s_callKeys), key)); break;
+                default: Say(DiagnosticTable.SeccompUnknownKey.AtWithHint(span, NearKey(key, s_callKeys), key)); break;
             }
         }
         if (action is null)
         {
-            Say(DiagnosticTable.SeccompMissingKey.At(item.Span, null, "action"));
+            Say(DiagnosticTable.SeccompMissingKey.At(item.Span, "action"));
             return;
         }
         SeccompAction? decided = Action(action, errno);
@@ -44,7 +44,7 @@ public sealed partial class OciProfile
         if (decided is not { } known || conditions is null || !applies)
             return;
         if (known.Kind == SeccompActionKind.UserNotif && names.Exists(name => name.Item1 == "write"))
-            Say(DiagnosticTable.SeccompNotifyPlace.At(action.Span, null, "the action of write"));
+            Say(DiagnosticTable.SeccompNotifyPlace.At(action.Span, "the action of write"));
         statements.Add(new PolicyStatement(names, known, conditions, item.Span));
     }
 
@@ -85,17 +85,17 @@ public sealed partial class OciProfile
                 case "value": value = number ?? 0; break;
                 case "valueTwo": second = number ?? 0; break;
                 case "op": word = member; break;
-                default: Say(DiagnosticTable.SeccompUnknownKey.At(span, NearKey(key, ["index", "value", "valueTwo", "op"]), key)); break;
+                default: Say(DiagnosticTable.SeccompUnknownKey.AtWithHint(span, NearKey(key, ["index", "value", "valueTwo", "op"]), key)); break;
             }
         }
         if (word is null)
         {
-            Say(DiagnosticTable.SeccompMissingKey.At(item.Span, null, "op"));
+            Say(DiagnosticTable.SeccompMissingKey.At(item.Span, "op"));
             return null;
         }
         if (index >= SeccompData.ArgumentsMax)
         {
-            Say(DiagnosticTable.SeccompArgumentCount.At(item.Span, null, "a system call", "six arguments", index));
+            Say(DiagnosticTable.SeccompArgumentCount.At(item.Span, "a system call", "six arguments", index));
             return null;
         }
         SeccompOperator? op = word.Text switch
@@ -112,7 +112,7 @@ public sealed partial class OciProfile
         if (op is not { } known)
         {
             string? near = Nearest.To(word.Text, ["SCMP_CMP_NE", "SCMP_CMP_LT", "SCMP_CMP_LE", "SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_MASKED_EQ"]);
-            Say(DiagnosticTable.SeccompUnknownOperator.At(word.Span, near is null ? null : $"did you mean {near}?", word.Text));
+            Say(DiagnosticTable.SeccompUnknownOperator.AtWithHint(word.Span, near is null ? null : $"did you mean {near}?", word.Text));
             return null;
         }
         if (failed)

@@ -54,17 +54,17 @@ public sealed partial class OciProfile
                 case "syscalls": calls = value; break;
                 case "flags": ReadFlags(value); break;
                 case "listenerPath" or "listenerMetadata" or "comment": break;
-                default: Say(DiagnosticTable.SeccompUnknownKey.At(span, NearKey(key, ["defaultAction", "defaultErrnoRet", "architectures", "archMap", "syscalls", "flags"]), key)); break;
+                default: Say(DiagnosticTable.SeccompUnknownKey.AtWithHint(span, NearKey(key, ["defaultAction", "defaultErrnoRet", "architectures", "archMap", "syscalls", "flags"]), key)); break;
             }
         }
         if (action is null)
         {
-            Say(DiagnosticTable.SeccompMissingKey.At(root.Span, null, "defaultAction"));
+            Say(DiagnosticTable.SeccompMissingKey.At(root.Span, "defaultAction"));
             return null;
         }
         SeccompAction? defaultAction = Action(action, errno);
         if (defaultAction is { Kind: SeccompActionKind.UserNotif })
-            Say(DiagnosticTable.SeccompNotifyPlace.At(action.Span, null, "the default action"));
+            Say(DiagnosticTable.SeccompNotifyPlace.At(action.Span, "the default action"));
         var statements = new List<PolicyStatement>();
         if (calls is not null && IsGiven(calls) && Expect(calls, JsonTokenType.StartArray, "syscalls", "an array"))
             foreach (JsonItem call in calls.Items)
@@ -94,7 +94,7 @@ public sealed partial class OciProfile
             if (s_flags.Contains(name))
                 _flags.Add(name);
             else
-                Say(DiagnosticTable.SeccompUnknownFlag.At(flag.Span, null, flag.Text));
+                Say(DiagnosticTable.SeccompUnknownFlag.At(flag.Span, flag.Text));
         }
     }
 
@@ -121,7 +121,7 @@ public sealed partial class OciProfile
     private void AddArchitecture(List<SeccompArchitecture> all, JsonItem item)
     {
         if (SeccompArchitectures.Parse(item.Text) is not { } architecture)
-            Say(DiagnosticTable.SeccompUnsupportedArchitecture.At(item.Span, null, item.Text));
+            Say(DiagnosticTable.SeccompUnsupportedArchitecture.At(item.Span, item.Text));
         else if (!all.Contains(architecture))
             all.Add(architecture);
     }
@@ -144,7 +144,7 @@ public sealed partial class OciProfile
         if (kind is not { } known || name == item.Text)
         {
             string? near = Nearest.To(item.Text, ["SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_TRAP", "SCMP_ACT_ERRNO", "SCMP_ACT_TRACE", "SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_NOTIFY"]);
-            Say(DiagnosticTable.SeccompUnknownAction.At(item.Span, near is null ? null : $"did you mean {near}?", item.Text));
+            Say(DiagnosticTable.SeccompUnknownAction.AtWithHint(item.Span, near is null ? null : $"did you mean {near}?", item.Text));
             return null;
         }
         bool carries = known is SeccompActionKind.Errno or SeccompActionKind.Trace;
@@ -152,14 +152,14 @@ public sealed partial class OciProfile
             return new SeccompAction(known, carries ? SeccompAction.Eperm : 0);
         if (!carries)
         {
-            Say(DiagnosticTable.SeccompErrnoUnused.At(errno.Span, null, item.Text));
+            Say(DiagnosticTable.SeccompErrnoUnused.At(errno.Span, item.Text));
             return null;
         }
         if (Number(errno, "errnoRet") is not { } number)
             return null;
         if (number > (ulong)(known == SeccompActionKind.Errno ? SeccompAction.ErrnoMax : ushort.MaxValue))
         {
-            Say(DiagnosticTable.SeccompErrnoRange.At(errno.Span, null, number));
+            Say(DiagnosticTable.SeccompErrnoRange.At(errno.Span, number));
             return null;
         }
         return new SeccompAction(known, (int)number);
@@ -169,7 +169,7 @@ public sealed partial class OciProfile
     {
         if (item.Kind == JsonTokenType.Number && ulong.TryParse(item.Text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong value))
             return value;
-        Say(DiagnosticTable.SeccompJsonType.At(item.Span, null, what, "a whole number of at most 64 bits"));
+        Say(DiagnosticTable.SeccompJsonType.At(item.Span, what, "a whole number of at most 64 bits"));
         return null;
     }
 
@@ -177,7 +177,7 @@ public sealed partial class OciProfile
     {
         if (item.Kind == kind)
             return true;
-        Say(DiagnosticTable.SeccompJsonType.At(item.Span, null, what, form));
+        Say(DiagnosticTable.SeccompJsonType.At(item.Span, what, form));
         return false;
     }
 
