@@ -1,0 +1,72 @@
+using System.Runtime.InteropServices;
+using Hachi.Asm;
+using Hachi.Isa;
+using Hachi.Tests.Support;
+using Hachi.Vm;
+
+namespace Hachi.Tests.Vm;
+
+/// <summary>The same random program in every engine and in the running kernel: all registers and memory compared.</summary>
+public sealed class EbpfDifferenceTests
+{
+    [Fact]
+    public void Engines_and_kernel_agree()
+    {
+        Random random = Volume.Random(nameof(Engines_and_kernel_agree));
+        var programs = new RandomEbpf(random);
+        bool hasKernel = Tools.IsRoot;
+        int count = Volume.Of(200_000, 1_500), refused = 0;
+        byte[] context = new byte[RandomEbpf.ContextBytes], expected = new byte[RandomEbpf.ContextBytes];
+        string refusal = "";
+        for (int i = 0; i < count; i++)
+        {
+            Insn[] insns = programs.Make(random.Next(4, 30));
+            FillContext(random, context);
+            byte[][] results = [.. EbpfEngines.All.Select(engine => RunOn(engine, insns, context))];
+            for (int e = 1; e < results.Length; e++)
+                Same(insns, results[0], results[e], EbpfEngines.All[e].ToString());
+            context.CopyTo(expected, 0);
+            if (!hasKernel)
+                continue;
+            if (KernelSyscall.Run(insns, expected, out _, out string words))
+                Same(insns, expected, results[0], "the interpreter against the kernel");
+            else
+                (refused, refusal) = (refused + 1, words);
+        }
+        TestContext.Current.TestOutputHelper?.WriteLine($"{count} programs, {refused} refused by the kernel");
+        Assert.True(refused * 10 < count, $"{refused} of {count} programs refused: {refusal}");
+    }
+
+    private static byte[] RunOn(VmEngine engine, Insn[] insns, byte[] context)
+    {
+        byte[] memory = [.. context];
+        VmLoad load = EbpfEngines.Load(insns, engine);
+        Assert.True(load.Object is not null, load.Diagnostics.Count > 0 ? load.Diagnostics[0].Message : "");
+        VmResult result = load.Object.Programs[0].Run(memory);
+        Assert.True(result.Success, $"{engine}: {result.Fault}\n{Printer.Print(insns)}\n{Volume.Note}");
+        return memory;
+    }
+
+    private static void FillContext(Random random, byte[] context)
+    {
+        random.NextBytes(context);
+        Span<ulong> words = MemoryMarshal.Cast<byte, ulong>(context.AsSpan());
+        for (int i = 0; i < words.Length; i++)
+            words[i] = random.Next(6) switch
+            {
+                0 => (ulong)random.Next(-4, 5),
+                1 => 1ul << random.Next(64),
+                2 => (1ul << random.Next(64)) - 1,
+                3 => (uint)words[i],
+                _ => words[i],
+            };
+    }
+
+    private static void Same(Insn[] insns, byte[] expected, byte[] found, string who)
+    {
+        if (expected.AsSpan().SequenceEqual(found))
+            return;
+        int word = expected.AsSpan().CommonPrefixLength(found) / 8;
+        Assert.Fail($"{who}: word {word} is 0x{BitConverter.ToUInt64(found, word * 8):x}, not 0x{BitConverter.ToUInt64(expected, word * 8):x}\n{Printer.Print(insns)}\n{Volume.Note}");
+    }
+}
