@@ -20,4 +20,16 @@ public static partial class DiagnosticTable
     /// <summary>An engine that this build or processor does not have.</summary>
     public static readonly DiagnosticInfo VmEngineMissing = Add("HV0005", Severity.Error, "engine {0} is not available: {1}",
         "Leave the engine to auto, which takes the fastest that there is, or choose interp, which runs everywhere.");
+
+    /// <summary>A map that cannot be made.</summary>
+    public static readonly DiagnosticInfo VmMapRefused = Add("HV0006", Severity.Error, "map '{0}': {1}",
+        "The map's kind, sizes or flags do not go together, or it asks for more memory than the quota allows; the kernel would refuse it with the same error number.");
+
+    /// <summary>A slot of a map that names what is not there.</summary>
+    public static readonly DiagnosticInfo VmSlot = Add("HV0007", Severity.Error, "map '{0}': slot {1} names '{2}', which cannot be put there",
+        "A program array holds programs of the object, a map of maps holds maps of the shape that it declares.");
+
+    /// <summary>A reference to a map that the object does not have.</summary>
+    public static readonly DiagnosticInfo VmMapMissing = Add("HV0008", Severity.Error, "instruction {0}: the object has no map {1}",
+        "In user space a program names maps by their place in the object; numbers of open files mean something in the process that opened them only.");
 }

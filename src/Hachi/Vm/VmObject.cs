@@ -1,7 +1,10 @@
 using Hachi.Isa;
 using Hachi.Object;
 using Hachi.Text;
+using Hachi.Uapi;
+using Hachi.Vm.Jit.Lift;
 using Hachi.Vm.Machine;
+using Hachi.Vm.Maps;
 
 namespace Hachi.Vm;
 
@@ -18,14 +21,20 @@ namespace Hachi.Vm;
 public sealed class VmObject : IDisposable
 {
     private readonly VmProgram[] _programs;
+    private readonly VmMap[] _maps;
 
     private VmObject(BpfObject spec, VmOptions options, List<Diagnostic> diagnostics)
     {
         Spec = spec;
         Options = options;
+        _maps = MakeMaps(spec, options, diagnostics);
         _programs = new VmProgram[spec.Programs.Length];
+        if (diagnostics.Count > 0)
+            return;
         for (int i = 0; i < _programs.Length; i++)
             _programs[i] = new VmProgram(this, spec.Programs[i], diagnostics);
+        if (diagnostics.Count == 0)
+            FillSlots(diagnostics);
     }
 
     /// <summary>What was loaded.</summary>
@@ -36,6 +45,12 @@ public sealed class VmObject : IDisposable
 
     /// <summary>The programs, in the order of the object.</summary>
     public IReadOnlyList<VmProgram> Programs => _programs;
+
+    /// <summary>The maps, in the order of the object. They live as long as the object.</summary>
+    public IReadOnlyList<VmMap> Maps => _maps;
+
+    /// <summary>The map of a name, or null.</summary>
+    public VmMap? FindMap(string name) => Array.Find(_maps, map => map.Spec.Name == name);
 
     /// <summary>Loads an object: checks its programs, makes its maps, compiles where the engine does.</summary>
     /// <param name="spec">The object.</param>
@@ -63,10 +78,49 @@ public sealed class VmObject : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        // nothing yet: compiled code and maps will be given back here
+        foreach (VmProgram? program in _programs)
+            program?.Release();
+        foreach (VmMap map in _maps)
+            map.Dispose();
     }
+
+    internal VmMap[] MapArray => _maps;
 
     internal static ulong MapAddress(int index, long offset) => offset < 0 ? Handle.Map(index) : Region.AddressOf(Region.FirstMap + index, (uint)offset);
 
-    internal static Invocation MakeInvocation() => new(static _ => { }, 0);
+    internal Invocation MakeInvocation() => new(_maps);
+
+    /// <summary>What the compilers may rely on about the maps.</summary>
+    internal MapFacts[] MapFacts() =>
+        [.. _maps.Select(map => new MapFacts(map.Type, map.Spec.KeySize, map.Spec.ValueSize, map.ValueStride, map.Spec.MaxEntries, map.MemoryBytes, map.IsReadableByPrograms, map.IsWritableByPrograms))];
+
+    private static VmMap[] MakeMaps(BpfObject spec, VmOptions options, List<Diagnostic> diagnostics)
+    {
+        var maps = new List<VmMap>();
+        foreach (MapSpec map in spec.Maps)
+        {
+            MapCreation made = VmMap.Create(map, options.Maps);
+            if (made.Map is not null)
+                maps.Add(made.Map);
+            else
+                diagnostics.Add(DiagnosticTable.VmMapRefused.At(default, map.Name, made.Reason));
+        }
+        return [.. maps];
+    }
+
+    // Program arrays and maps of maps begin with what the object says.
+    private void FillSlots(List<Diagnostic> diagnostics)
+    {
+        foreach (VmMap map in _maps)
+            foreach ((uint index, string name) in map.Spec.Slots)
+                if (!Fill(map, index, name))
+                    diagnostics.Add(DiagnosticTable.VmSlot.At(default, map.Spec.Name, index, name));
+    }
+
+    private bool Fill(VmMap map, uint index, string name)
+    {
+        if (map is ProgramArrayMap programs)
+            return FindProgram(name) is { } program && programs.Set(index, program.Unit, index) == 0;
+        return map is IMapOfMaps outer && FindMap(name) is { } inner && outer.Set(BitConverter.GetBytes(index), inner) == 0;
+    }
 }

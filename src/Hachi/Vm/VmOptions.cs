@@ -1,4 +1,5 @@
 using Hachi.Vm.Machine;
+using Hachi.Vm.Maps;
 
 namespace Hachi.Vm;
 
@@ -29,6 +30,9 @@ public sealed record VmOptions
     /// bounds the instructions that run.
     /// </summary>
     public long Fuel { get; init; } = 1L << 32;
+
+    /// <summary>What maps are made with: processors, the seed of hash functions, the quota.</summary>
+    public MapSettings Maps { get; init; } = new();
 
     /// <summary>Helpers by id.</summary>
     internal IReadOnlyDictionary<int, HelperBody> Helpers { get; init; } = new Dictionary<int, HelperBody>();

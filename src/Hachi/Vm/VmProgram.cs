@@ -27,7 +27,7 @@ public sealed unsafe class VmProgram
         foreach (InvalidInsn invalid in Validity.Check(insns))
             diagnostics.Add(invalid.Diagnostic);
         if (diagnostics.Count == before)
-            _unit = UnitMaker.Make(insns, owner.Options, diagnostics);
+            _unit = UnitMaker.Make(owner, insns, diagnostics);
     }
 
     /// <summary>What was loaded.</summary>
@@ -54,12 +54,14 @@ public sealed unsafe class VmProgram
         }
     }
 
+    internal void Release() => (_unit?.Engine as IDisposable)?.Dispose();
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private Invocation Take()
     {
         Invocation? idle = t_idle;
         if (idle is null || t_idleOf != _object)
-            return VmObject.MakeInvocation();
+            return _object.MakeInvocation();
         t_idle = null;
         return idle;
     }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using Hachi.Isa;
+using Hachi.Vm.Maps;
 
 namespace Hachi.Vm.Machine;
 
@@ -24,6 +25,7 @@ internal sealed unsafe class Invocation : IDisposable
 
     private const int StackBytes = Limits.StackBytesMax * Limits.CallFramesMax;
 
+    private readonly VmMap[] _maps;
     private readonly int _firstDynamic;
     private readonly GCHandle _self;
     private byte* _stack;
@@ -31,11 +33,11 @@ internal sealed unsafe class Invocation : IDisposable
     private ImmutableArray<ulong> _faultRegisters = [];
 
     /// <summary>Makes the memory for invocations of programs of one object.</summary>
-    /// <param name="mapRegions">Sets the regions of the object's maps, from <see cref="Region.FirstMap"/> on.</param>
-    /// <param name="mapCount">How many there are.</param>
-    public Invocation(Action<nint> mapRegions, int mapCount)
+    /// <param name="maps">The object's maps; their values are regions from <see cref="Region.FirstMap"/> on.</param>
+    public Invocation(VmMap[] maps)
     {
-        _firstDynamic = Region.FirstMap + mapCount;
+        _maps = maps;
+        _firstDynamic = Region.FirstMap + maps.Length;
         int count = _firstDynamic + DynamicRegionsMax;
         State = (MachineState*)NativeMemory.AlignedAlloc((nuint)(MachineState.RegionsOffset + count * Region.SizeBytes), 64);
         NativeMemory.Clear(State, (nuint)(MachineState.RegionsOffset + count * Region.SizeBytes));
@@ -45,7 +47,9 @@ internal sealed unsafe class Invocation : IDisposable
         State->HelperGate = &HelperEntry;
         State->RegionCount = (uint)count;
         Regions[Region.Stack].Set(Region.Stack, 0, _stack, StackBytes, isWritable: true);
-        mapRegions((nint)Regions);
+        for (int i = 0; i < maps.Length; i++)
+            if (maps[i].Memory != null && maps[i].IsReadableByPrograms)
+                Regions[Region.FirstMap + i].Set(Region.FirstMap + i, 0, maps[i].Memory, maps[i].MemoryBytes, maps[i].IsWritableByPrograms);
     }
 
     /// <summary>Frees what was not disposed of.</summary>
@@ -191,6 +195,14 @@ internal sealed unsafe class Invocation : IDisposable
         Regions[number].Clear();
         return true;
     }
+
+    /// <summary>The map that a value is a handle of, or null.</summary>
+    public VmMap? MapOf(ulong handle) => Handle.MapIndex(handle) is >= 0 and var index && index < _maps.Length ? _maps[index] : null;
+
+    /// <summary>The guest address of a map's value.</summary>
+    /// <param name="handle">The handle of a map of the object.</param>
+    /// <param name="offset">Where the value lies in the map's memory.</param>
+    public static ulong ValueAddress(ulong handle, long offset) => Region.AddressOf(Region.FirstMap + Handle.MapIndex(handle), (uint)offset);
 
     /// <summary>Takes fuel; false, with the fault noted, when there is not so much left.</summary>
     public bool Charge(long units, int insn)

@@ -9,10 +9,11 @@ namespace Hachi.Vm.Machine;
 internal static class UnitMaker
 {
     /// <summary>Makes the unit; null, with diagnostics, when something is missing.</summary>
-    public static EbpfUnit? Make(Insn[] insns, VmOptions options, List<Diagnostic> diagnostics)
+    public static EbpfUnit? Make(VmObject owner, Insn[] insns, List<Diagnostic> diagnostics)
     {
         int before = diagnostics.Count;
         bool callsAny = false;
+        VmOptions options = owner.Options;
         var helpers = new List<HelperBody>();
         var ids = new List<int>();
         EbpfCode code = EbpfCode.Decode(insns, VmObject.MapAddress);
@@ -20,7 +21,7 @@ internal static class UnitMaker
         {
             Insn insn = insns[i];
             if (OpTable.Find(insn) is { } form)
-                CheckForm(form, i, diagnostics);
+                CheckForm(form, insn, i, owner, diagnostics);
             if (insn.Opcode == (Opcode.Jmp | Opcode.Call) && insn.Src == 0)
                 code.Decoded[i].Imm = Resolve(insn.Imm, i, options, ids, helpers, diagnostics);
             if (insn.Opcode == (Opcode.Jmp | Opcode.Call | Opcode.X))
@@ -33,21 +34,25 @@ internal static class UnitMaker
                 Resolve(id, 0, options, ids, helpers, diagnostics);
         if (diagnostics.Count > before)
             return null;
-        var unit = new EbpfUnit { Code = code, Helpers = [.. helpers], HelperIds = [.. ids] };
-        SelectEngine(unit, options, diagnostics);
+        var unit = new EbpfUnit { Code = code, Helpers = [.. helpers], HelperIds = [.. ids], MapNames = [.. owner.Spec.Maps.Select(map => map.Name)] };
+        SelectEngine(unit, owner, diagnostics);
         return unit;
     }
 
-    private static void SelectEngine(EbpfUnit unit, VmOptions options, List<Diagnostic> diagnostics)
+    private static void SelectEngine(EbpfUnit unit, VmObject owner, List<Diagnostic> diagnostics)
     {
-        if (options.Engine == VmEngine.Il && !EbpfJit.HasIl)
+        VmEngine engine = owner.Options.Engine;
+        if (engine == VmEngine.Il && !EbpfJit.HasIl)
             diagnostics.Add(DiagnosticTable.VmEngineMissing.At(default, "il", "this build runs without a compiler for IL"));
-        else if (options.Engine is VmEngine.Il or VmEngine.Auto && EbpfJit.HasIl)
-            unit.Engine = EbpfJit.CompileToIl(unit.Code, new LiftFacts { MapLookup = unit.HelperIndex(1), TailCall = unit.HelperIndex(12) });
+        else if (engine is VmEngine.Il or VmEngine.Auto && EbpfJit.HasIl)
+            unit.Engine = EbpfJit.CompileToIl(unit.Code, new LiftFacts { Maps = owner.MapFacts(), MapLookup = unit.HelperIndex(1), TailCall = unit.HelperIndex(12) });
     }
 
-    private static void CheckForm(OpForm form, int insn, List<Diagnostic> diagnostics)
+    private static void CheckForm(OpForm form, in Insn code, int insn, VmObject owner, List<Diagnostic> diagnostics)
     {
+        bool isMap = form.Shape == Shape.LoadPseudo && form.Src is Pseudo.MapFd or Pseudo.MapIdx or Pseudo.MapValue or Pseudo.MapIdxValue;
+        if (isMap && (uint)code.Imm >= (uint)owner.MapArray.Length)
+            diagnostics.Add(DiagnosticTable.VmMapMissing.At(new TextSpan(insn, 1), insn, code.Imm));
         if (form.Shape is Shape.AddressCast or Shape.CallKfunc or Shape.GotoReg)
             diagnostics.Add(DiagnosticTable.VmInsnRefused.At(new TextSpan(insn, 1), insn, form.Symbol));
         else if (form.Shape == Shape.LoadPseudo && form.Src == Pseudo.BtfId)
