@@ -21,21 +21,22 @@ public sealed class FilterCompiler
     /// <param name="passes">Which passes run; all by default. For tests.</param>
     public void Optimise(IrFunction f, FilterPasses passes = FilterPasses.All)
     {
-        for (int round = 0; round < RoundsMax; round++)
+        bool again = true, onlyDropped = false;
+        for (int round = 0; round < RoundsMax && again; round++)
         {
-            bool again = _phis.Run(f);
+            again = _phis.Run(f);
             if (passes.HasFlag(FilterPasses.Specialise))
             {
-                bool changed = _specialise.Run(f);
-                again |= _specialise.HasDropped || (changed && f.PhiCount > 0);
+                bool changed = _specialise.Run(f, onlyDropped && !again);
+                again |= changed && f.PhiCount > 0;
             }
             if (passes.HasFlag(FilterPasses.Merge))
             {
                 _merge.Run(f);
                 again |= _merge.HasDropped;
             }
-            if (!again)
-                break;
+            onlyDropped = !again;
+            again |= _specialise.HasDropped;
         }
         if (!passes.HasFlag(FilterPasses.Sets) || !_sets.Run(f))
             return;

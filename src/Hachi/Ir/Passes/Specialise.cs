@@ -16,6 +16,7 @@ internal sealed class Specialise
     private readonly BlockOrder _order = new();
     private IrFunction _f = null!;
     private bool[] _isCanonical = new bool[64];
+    private bool[] _hasDropped = new bool[64];
     private bool _changed;
     private int _stepsLeft;
 
@@ -25,25 +26,50 @@ internal sealed class Specialise
     public bool HasDropped { get; private set; }
 
     /// <summary>Runs the pass; true when something changed.</summary>
-    public bool Run(IrFunction f)
+    /// <param name="f">The function.</param>
+    /// <param name="again">Whether nothing but the tests that the last run dropped can make a difference: then only what stands before these is looked at.</param>
+    public bool Run(IrFunction f, bool again = false)
     {
         _f = f;
         _changed = HasDropped = false;
         _order.Compute(f);
-        _stepsLeft = StepsMin + (StepsPerBlock * _order.Count); // edges that pass over everything must not make long filters quadratic
         if (_isCanonical.Length < f.BlockCount)
-            _isCanonical = new bool[f.BlockCount * 2];
+        {
+            Array.Resize(ref _isCanonical, f.BlockCount * 2);
+            Array.Resize(ref _hasDropped, f.BlockCount * 2);
+        }
+        if (again)
+            MarkBefore();
+        else
+            Array.Fill(_hasDropped, true, 0, f.BlockCount);
+        _stepsLeft = StepsMin + (StepsPerBlock * _order.Count); // edges that pass over everything must not make long filters quadratic
         Array.Clear(_isCanonical, 0, f.BlockCount);
         _env.Reset(f);
         _env.ReachEmpty(f.Entry);
         foreach (int b in _order.Blocks)
         {
-            if (!_env.IsReached(b))
+            bool isWanted = _hasDropped[b];
+            _hasDropped[b] = false;
+            if (!isWanted || !_env.IsReached(b))
                 continue;
             _env.Load(b);
             Visit(b);
         }
+        if (HasDropped)
+            MarkBefore(); // now: the pass that merges blocks steps over those that lost their test
         return _changed;
+    }
+
+    /// <summary>Blocks from which a dropped test can be reached: all that lead to such a block are such blocks.</summary>
+    private void MarkBefore()
+    {
+        ReadOnlySpan<int> blocks = _order.Blocks;
+        for (int i = blocks.Length - 1; i >= 0; i--)
+        {
+            ref IrBlock block = ref _f.Blocks[blocks[i]];
+            if (block.End != IrEnd.Return)
+                _hasDropped[blocks[i]] |= _hasDropped[block.True] || (block.End != IrEnd.Goto && _hasDropped[block.False]);
+        }
     }
 
     private void Visit(int b)
@@ -64,7 +90,7 @@ internal sealed class Specialise
             int decided = block.True == block.False && block.TrueArgs == block.FalseArgs ? 1 : DecideHere(b);
             if (decided >= 0)
             {
-                HasDropped = true;
+                HasDropped = _hasDropped[b] = true;
                 _f.Goto(b, decided == 1 ? block.True : block.False, decided == 1 ? block.TrueArgs : block.FalseArgs);
                 _changed = true;
             }
@@ -147,7 +173,7 @@ internal sealed class Specialise
         {
             _f.Goto(b, block.False, block.FalseArgs);
         }
-        _changed = HasDropped = true;
+        _changed = HasDropped = _hasDropped[b] = true;
         ThreadGoto(b);
     }
 
