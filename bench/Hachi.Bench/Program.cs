@@ -7,7 +7,14 @@ using Hachi.Lang.Pcap;
 using Hachi.Vm;
 using Hachi.Vm.Jit;
 
-// usage: Hachi.Bench file|engine|compile [--packets N] [--repeats N] [--libpcap-code]
+// usage: Hachi.Bench file|engine|compile|vm [--packets N] [--repeats N] [--libpcap-code]
+if (args.FirstOrDefault() == "vm")
+{
+    // usage: Hachi.Bench vm [FOLDER of the benchmark programs] [NAME...] [--repeats N]
+    string[] rest = [.. args.Skip(1).TakeWhile(arg => !arg.StartsWith('-'))];
+    VmBench.Run(rest.FirstOrDefault() ?? Path.Combine("..", "shared", "bench", "programs"), Number("--repeats", 5), [.. rest.Skip(1)]);
+    return 0;
+}
 int packets = Number("--packets", 900_000), repeats = Number("--repeats", 5);
 string folder = Path.Combine(Path.GetTempPath(), "hachi-bench");
 Directory.CreateDirectory(folder);
@@ -32,7 +39,7 @@ switch (args.FirstOrDefault())
         CompileBench.Run(repeats);
         break;
     default:
-        Console.Error.WriteLine("usage: Hachi.Bench file|engine|compile [--packets N] [--repeats N] [--libpcap-code]");
+        Console.Error.WriteLine("usage: Hachi.Bench file|engine|compile|vm [--packets N] [--repeats N] [--libpcap-code]");
         return 2;
 }
 return 0;

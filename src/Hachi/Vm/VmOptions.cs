@@ -34,6 +34,9 @@ public sealed record VmOptions
     /// <summary>What maps are made with: processors, the seed of hash functions, the quota.</summary>
     public MapSettings Maps { get; init; } = new();
 
+    /// <summary>How contexts are read; null for plain memory.</summary>
+    internal ContextRules? Rules { get; init; }
+
     /// <summary>Helpers by id.</summary>
     internal IReadOnlyDictionary<int, HelperBody> Helpers { get; init; } = new Dictionary<int, HelperBody>();
 }

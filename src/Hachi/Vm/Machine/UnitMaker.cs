@@ -45,7 +45,7 @@ internal static class UnitMaker
         if (engine == VmEngine.Il && !EbpfJit.HasIl)
             diagnostics.Add(DiagnosticTable.VmEngineMissing.At(default, "il", "this build runs without a compiler for IL"));
         else if (engine is VmEngine.Il or VmEngine.Auto && EbpfJit.HasIl)
-            unit.Engine = EbpfJit.CompileToIl(unit.Code, new LiftFacts { Maps = owner.MapFacts(), MapLookup = unit.HelperIndex(1), TailCall = unit.HelperIndex(12) });
+            unit.Engine = EbpfJit.CompileToIl(unit.Code, new LiftFacts { Layout = owner.Options.Rules, Maps = owner.MapFacts(), MapLookup = unit.HelperIndex(1), TailCall = unit.HelperIndex(12) });
     }
 
     private static void CheckForm(OpForm form, in Insn code, int insn, VmObject owner, List<Diagnostic> diagnostics)
