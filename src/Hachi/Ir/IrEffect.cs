@@ -77,7 +77,7 @@ public struct IrEffect
     /// <summary>Compare-and-exchange: the value compared with memory.</summary>
     public int Compare;
 
-    /// <summary>Operation, helper, function, or fuel: see the kind.</summary>
+    /// <summary>Operation, helper, function, or fuel: see the kind. Of a load from the host's memory: the greatest number that it can give (as an unsigned one), 0 for any.</summary>
     public int Code;
 
     /// <summary>The instruction it comes from (-1: none).</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Hachi.Isa;
 using Hachi.Object;
 using Hachi.Text;
@@ -91,8 +92,17 @@ public sealed class VmObject : IDisposable
     internal Invocation MakeInvocation() => new(_maps);
 
     /// <summary>What the compilers may rely on about the maps.</summary>
-    internal MapFacts[] MapFacts() =>
-        [.. _maps.Select(map => new MapFacts(map.Type, map.Spec.KeySize, map.Spec.ValueSize, map.ValueStride, map.Spec.MaxEntries, map.MemoryBytes, map.IsReadableByPrograms, map.IsWritableByPrograms))];
+    internal MapFacts[] MapFacts() => [.. _maps.Select(map => new MapFacts(map.Type, map.Spec.KeySize, map.Spec.ValueSize, map.ValueStride, map.Spec.MaxEntries, map.MemoryBytes,
+        map.IsReadableByPrograms, map.IsWritableByPrograms) { Hash = HashOf(map) })];
+
+    // Walking a table that others write needs loads in order, which x86 gives of itself.
+    private static unsafe HashFacts? HashOf(VmMap map)
+    {
+        if (map is not HashMap { Type: MapType.Hash } hash || RuntimeInformation.ProcessArchitecture != Architecture.X64)
+            return null;
+        HashHeader* header = hash.Header;
+        return new HashFacts(header->Multiplier, (ulong)header->Buckets, (ulong)header->Entries, (ulong)&header->Version, header->BucketShift, header->EntryBytes, header->EntriesMax);
+    }
 
     private static VmMap[] MakeMaps(BpfObject spec, VmOptions options, List<Diagnostic> diagnostics)
     {

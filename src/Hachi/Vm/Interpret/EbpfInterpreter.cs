@@ -1,8 +1,7 @@
 using System.Runtime.CompilerServices;
 using Hachi.Isa;
 using Hachi.Vm.Machine;
-using static Hachi.Isa.Opcode;
-using static Hachi.Vm.Machine.DecodedInsn;
+using static Hachi.Vm.Machine.Step;
 
 namespace Hachi.Vm.Interpret;
 
@@ -36,7 +35,7 @@ internal static unsafe partial class EbpfInterpreter
                 return Fault(invocation, r);
 
         next:
-            switch (i->Code)
+            switch (i->Step)
             {
                 case Alu64 | Add | X: r[i->Dst] = Semantics.Alu64(AluOp.Add, r[i->Dst], r[i->Src]); break;
                 case Alu64 | Add | K: r[i->Dst] = Semantics.Alu64(AluOp.Add, r[i->Dst], (ulong)i->Imm); break;
@@ -88,25 +87,25 @@ internal static unsafe partial class EbpfInterpreter
                 case Alu | Mov | K: r[i->Dst] = (uint)i->Imm; break;
                 case Alu64 | Neg: r[i->Dst] = 0 - r[i->Dst]; break;
                 case Alu | Neg: r[i->Dst] = 0 - (uint)r[i->Dst]; break;
-                case Form1 | Alu64 | Mov | X: r[i->Dst] = Semantics.SignExtend(r[i->Src], 8); break;
-                case Form1 | Alu | Mov | X: r[i->Dst] = (uint)Semantics.SignExtend(r[i->Src], 8); break;
-                case Form2 | Alu64 | Mov | X: r[i->Dst] = Semantics.SignExtend(r[i->Src], 16); break;
-                case Form2 | Alu | Mov | X: r[i->Dst] = (uint)Semantics.SignExtend(r[i->Src], 16); break;
-                case Form3 | Alu64 | Mov | X: r[i->Dst] = Semantics.SignExtend(r[i->Src], 32); break;
-                case Form1 | Alu64 | Div | X: r[i->Dst] = Semantics.Alu64(AluOp.SDiv, r[i->Dst], r[i->Src]); break;
-                case Form1 | Alu64 | Div | K: r[i->Dst] = Semantics.Alu64(AluOp.SDiv, r[i->Dst], (ulong)i->Imm); break;
-                case Form1 | Alu | Div | X: r[i->Dst] = Semantics.Alu32(AluOp.SDiv, (uint)r[i->Dst], (uint)r[i->Src]); break;
-                case Form1 | Alu | Div | K: r[i->Dst] = Semantics.Alu32(AluOp.SDiv, (uint)r[i->Dst], (uint)i->Imm); break;
-                case Form1 | Alu64 | Mod | X: r[i->Dst] = Semantics.Alu64(AluOp.SMod, r[i->Dst], r[i->Src]); break;
-                case Form1 | Alu64 | Mod | K: r[i->Dst] = Semantics.Alu64(AluOp.SMod, r[i->Dst], (ulong)i->Imm); break;
-                case Form1 | Alu | Mod | X: r[i->Dst] = Semantics.Alu32(AluOp.SMod, (uint)r[i->Dst], (uint)r[i->Src]); break;
-                case Form1 | Alu | Mod | K: r[i->Dst] = Semantics.Alu32(AluOp.SMod, (uint)r[i->Dst], (uint)i->Imm); break;
+                case MoveS8: r[i->Dst] = Semantics.SignExtend(r[i->Src], 8); break;
+                case MoveS8Half: r[i->Dst] = (uint)Semantics.SignExtend(r[i->Src], 8); break;
+                case MoveS16: r[i->Dst] = Semantics.SignExtend(r[i->Src], 16); break;
+                case MoveS16Half: r[i->Dst] = (uint)Semantics.SignExtend(r[i->Src], 16); break;
+                case MoveS32: r[i->Dst] = Semantics.SignExtend(r[i->Src], 32); break;
+                case Alu64 | SDiv | X: r[i->Dst] = Semantics.Alu64(AluOp.SDiv, r[i->Dst], r[i->Src]); break;
+                case Alu64 | SDiv | K: r[i->Dst] = Semantics.Alu64(AluOp.SDiv, r[i->Dst], (ulong)i->Imm); break;
+                case Alu | SDiv | X: r[i->Dst] = Semantics.Alu32(AluOp.SDiv, (uint)r[i->Dst], (uint)r[i->Src]); break;
+                case Alu | SDiv | K: r[i->Dst] = Semantics.Alu32(AluOp.SDiv, (uint)r[i->Dst], (uint)i->Imm); break;
+                case Alu64 | SMod | X: r[i->Dst] = Semantics.Alu64(AluOp.SMod, r[i->Dst], r[i->Src]); break;
+                case Alu64 | SMod | K: r[i->Dst] = Semantics.Alu64(AluOp.SMod, r[i->Dst], (ulong)i->Imm); break;
+                case Alu | SMod | X: r[i->Dst] = Semantics.Alu32(AluOp.SMod, (uint)r[i->Dst], (uint)r[i->Src]); break;
+                case Alu | SMod | K: r[i->Dst] = Semantics.Alu32(AluOp.SMod, (uint)r[i->Dst], (uint)i->Imm); break;
                 case Alu64 | End | ToLe: case Alu | End | ToBe: r[i->Dst] = Semantics.ByteSwap(r[i->Dst], 16); break;
                 case Alu | End | ToLe: r[i->Dst] = Semantics.Truncate(r[i->Dst], 16); break;
-                case Form1 | Alu64 | End | ToLe: case Form1 | Alu | End | ToBe: r[i->Dst] = Semantics.ByteSwap(r[i->Dst], 32); break;
-                case Form1 | Alu | End | ToLe: r[i->Dst] = Semantics.Truncate(r[i->Dst], 32); break;
-                case Form2 | Alu64 | End | ToLe: case Form2 | Alu | End | ToBe: r[i->Dst] = Semantics.ByteSwap(r[i->Dst], 64); break;
-                case Form2 | Alu | End | ToLe: r[i->Dst] = Semantics.Truncate(r[i->Dst], 64); break;
+                case Swap32: case Be32: r[i->Dst] = Semantics.ByteSwap(r[i->Dst], 32); break;
+                case Le32: r[i->Dst] = Semantics.Truncate(r[i->Dst], 32); break;
+                case Swap64: case Be64: r[i->Dst] = Semantics.ByteSwap(r[i->Dst], 64); break;
+                case Le64: r[i->Dst] = Semantics.Truncate(r[i->Dst], 64); break;
                 case LdImm64: r[i->Dst] = (ulong)i->Imm; i++; break;
                 case Jmp | Jeq | X: if (Semantics.Compare64(CompareOp.Jeq, r[i->Dst], r[i->Src])) goto jump; break;
                 case Jmp | Jeq | K: if (Semantics.Compare64(CompareOp.Jeq, r[i->Dst], (ulong)i->Imm)) goto jump; break;
@@ -194,9 +193,9 @@ internal static unsafe partial class EbpfInterpreter
                             goto fault;
                         break;
                     }
-                    goto case Form1 | Jmp | Call;
-                case Form1 | Jmp | Call:
-                    int target = i->Code == (Form1 | Jmp | Call) ? i->Offset : Handle.FunctionStart(r[i->Dst]);
+                    goto case CallLocal;
+                case CallLocal:
+                    int target = i->Step == CallLocal ? i->Offset : Handle.FunctionStart(r[i->Dst]);
                     if (!Enter(invocation, code, target, frames + (s->Depth - depth), i, first, r))
                         goto fault;
                     i = first + target;

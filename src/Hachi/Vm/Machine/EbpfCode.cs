@@ -45,7 +45,7 @@ internal sealed class EbpfCode
         {
             Insn insn = insns[i];
             ref DecodedInsn d = ref decoded[i];
-            d = new DecodedInsn { Code = (ushort)(insn.Opcode | FormOf(insn)), Dst = insn.Dst, Src = insn.Src, Offset = insn.Offset, Imm = insn.Imm };
+            d = new DecodedInsn { Code = insn.Opcode | FormOf(insn), Dst = insn.Dst, Src = insn.Src, Offset = insn.Offset, Imm = insn.Imm };
             if (Validity.TargetOf(insn, i) is { } target)
                 d.Offset = (int)target;
             bool isLocal = insn.Opcode == (Jmp | Call) && insn.Src == Pseudo.Call;

@@ -20,8 +20,9 @@ internal sealed unsafe class Invocation : IDisposable
     /// <summary>Programs that can follow each other by tail calls (linux/bpf.h, <c>MAX_TAIL_CALL_CNT</c>).</summary>
     public const int TailCallsMax = 33;
 
-    /// <summary>Numbers under which compiled code reaches the machine itself: a packet load (offset, bytes), a call of what a register names.</summary>
-    public const int LoadPacketHelper = -1, CallRegisterHelper = -2;
+    /// <summary>Numbers under which compiled code reaches the machine itself: a packet load (offset, bytes), a call of what a register names,
+    /// the entry of a hash table while others write to it.</summary>
+    public const int LoadPacketHelper = -1, CallRegisterHelper = -2, FindEntryHelper = -3;
 
     private const int StackBytes = Limits.StackBytesMax * Limits.CallFramesMax;
 
@@ -276,10 +277,20 @@ internal sealed unsafe class Invocation : IDisposable
     public ulong CallHelper(int helper, int insn)
     {
         State->HelperInsn = insn;
-        return helper >= 0 ? Unit.Helpers[helper](this) : helper == LoadPacketHelper ? LoadPacketCall() : CallRegister();
+        return helper >= 0 ? Unit.Helpers[helper](this) : helper == LoadPacketHelper ? LoadPacketCall() : helper == CallRegisterHelper ? CallRegister() : FindEntry();
     }
 
     private ulong LoadPacketCall() => TryLoadPacket((long)State->Arguments[0], (int)State->Arguments[1], out ulong value) ? value : ulong.MaxValue;
+
+    // Map and key stand in the arguments; the entry's number goes to the state.
+    private ulong FindEntry()
+    {
+        ulong key = State->Arguments[1];
+        VmMap map = _maps[(int)State->Arguments[0]];
+        long offset = map.FindOffset((byte*)&key, 0);
+        State->EntryFound = offset <= 0 ? 0 : (uint)(offset / map.ValueStride);
+        return 0;
+    }
 
     private ulong CallRegister()
     {

@@ -14,7 +14,7 @@ internal unsafe struct MachineState
 
     /// <summary>Offsets that compiled code uses.</summary>
     public const int FuelOffset = 0, FaultOffset = 8, FaultInsnOffset = 12, FaultAddressOffset = 16, FaultSizeOffset = 24, RegionCountOffset = 28, HelperGateOffset = 40,
-        DepthOffset = 48, PacketStartOffset = 56, PacketEndOffset = 64, PacketMetaOffset = 72, ArgumentsOffset = 80, TailTakenOffset = 128, MayGotoLeftOffset = 136, CalleeOffset = 152;
+        DepthOffset = 48, PacketStartOffset = 56, PacketEndOffset = 64, PacketMetaOffset = 72, ArgumentsOffset = 80, TailTakenOffset = 128, MayGotoLeftOffset = 136, CalleeOffset = 152, EntryFoundOffset = 160;
 
     /// <summary>What is left of the fuel; negative once it ran out.</summary>
     [FieldOffset(FuelOffset)] public long Fuel;
@@ -66,6 +66,9 @@ internal unsafe struct MachineState
 
     /// <summary>1 once the registers of a fault were kept.</summary>
     [FieldOffset(144)] public int FaultHasRegisters;
+
+    /// <summary>What a look-up under a map's lock found.</summary>
+    [FieldOffset(EntryFoundOffset)] public uint EntryFound;
 
     /// <summary>What the register of a <c>callx</c> held.</summary>
     [FieldOffset(CalleeOffset)] public ulong Callee;

@@ -64,9 +64,9 @@ internal sealed partial class EbpfLifter
     // Bytes of a key that the lifter reads itself (0: the register is not an address that it looks at); -1 where the helper is called for real.
     private int InlineKeyBytes(int slot, int register)
     {
-        if ((int)_code.Decoded[slot].Imm != _facts.MapLookup || MapOfCall(slot) is not { Type: MapType.Array, IsReadable: true })
+        if ((int)_code.Decoded[slot].Imm != _facts.MapLookup || MapOfCall(slot) is not { IsInlined: true } map)
             return -1;
-        return register == 2 ? 4 : register == 1 ? -1 : 0;
+        return register == 2 ? (int)map.KeySize : register == 1 ? -1 : 0;
     }
 
     // The map of a look-up, when it is named in the same run of instructions, a little above the call: known before anything is lifted.
@@ -94,18 +94,14 @@ internal sealed partial class EbpfLifter
         return false;
     }
 
-    // A look-up in an array: a comparison and an address.
     private bool Inline(int slot, in DecodedInsn insn)
     {
-        if ((int)insn.Imm != _facts.MapLookup || MapOfCall(slot) is not { Type: MapType.Array, IsReadable: true } map)
+        if ((int)insn.Imm != _facts.MapLookup || MapOfCall(slot) is not { IsInlined: true } map)
             return false;
         int index = Handle.MapIndex(_f.Values[_env[1]].Imm);
         int variable = _stack.VariableAt(slot);
-        int key = variable >= 0 ? _env[FirstSlot + variable] : Add(Access(IrEffectKind.Load, 4, _env[2], 0, slot));
-        int offset = _make.Make(AluOp.Mul, 8, key, _f.Const(map.ValueStride));
-        int pointer = _make.Make(AluOp.Add, 8, offset, _f.Const64(Region.AddressOf(Region.FirstMap + index, 0)));
-        int found = _make.Compared(IrCompare.Gt, _f.Const(map.MaxEntries), key);
-        _env[0] = _f.Intern(IrOp.Select, 8, found, pointer, IrFunction.Zero, -1);
+        int key = variable >= 0 ? _env[FirstSlot + variable] : Add(Access(IrEffectKind.Load, (int)map.KeySize, _env[2], 0, slot));
+        _env[0] = map.Type == MapType.Array ? LookUpArray(map, index, key) : LookUpHash(map, index, key, slot);
         return true;
     }
 

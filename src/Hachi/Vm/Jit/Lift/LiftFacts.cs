@@ -12,7 +12,24 @@ namespace Hachi.Vm.Jit.Lift;
 /// <param name="RegionBytes">Bytes of its region.</param>
 /// <param name="IsReadable">Whether programs may read its values.</param>
 /// <param name="IsWritable">Whether programs may write them.</param>
-internal readonly record struct MapFacts(MapType Type, uint KeySize, uint ValueSize, uint ValueStride, uint MaxEntries, uint RegionBytes, bool IsReadable, bool IsWritable);
+internal readonly record struct MapFacts(MapType Type, uint KeySize, uint ValueSize, uint ValueStride, uint MaxEntries, uint RegionBytes, bool IsReadable, bool IsWritable)
+{
+    /// <summary>Where the hash table lies, for look-ups without a call; null for other kinds.</summary>
+    public HashFacts? Hash { get; init; }
+
+    /// <summary>Whether a look-up needs no call.</summary>
+    public bool IsInlined => IsReadable && (Type == MapType.Array || Hash is not null && KeySize is 4 or 8);
+}
+
+/// <summary>The hash table of a map (<see cref="Maps.HashHeader"/>): host addresses and numbers that stay as they are while the map lives.</summary>
+/// <param name="Multiplier">What keys are multiplied with.</param>
+/// <param name="Buckets">Host address of the buckets.</param>
+/// <param name="Entries">Host address of the entries.</param>
+/// <param name="Version">Host address of the version word.</param>
+/// <param name="BucketShift">Which bits of the hash count.</param>
+/// <param name="EntryBytes">Bytes of an entry.</param>
+/// <param name="EntriesMax">The greatest number that an entry has; no link holds another.</param>
+internal sealed record HashFacts(ulong Multiplier, ulong Buckets, ulong Entries, ulong Version, int BucketShift, uint EntryBytes, uint EntriesMax);
 
 /// <summary>What the lifter and the range analysis know beyond the instructions.</summary>
 internal sealed class LiftFacts

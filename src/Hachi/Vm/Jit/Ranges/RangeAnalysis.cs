@@ -162,7 +162,8 @@ internal sealed partial class RangeAnalysis
             if (effect.Displacement == MachineState.PacketEndOffset)
                 return new Range(RangeBase.PacketEnd, 0, 0);
         }
-        return Range.Bits(effect.Size * 8);
+        bool isBounded = effect.Kind == IrEffectKind.Load && effect.Access == IrAccess.Host && effect.Code != 0;
+        return isBounded ? new Range(RangeBase.Zero, 0, (uint)effect.Code) : Range.Bits(effect.Size * 8);
     }
 
     // What is left of a value's range where a fact holds.
