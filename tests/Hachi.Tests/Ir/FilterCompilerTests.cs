@@ -89,6 +89,59 @@ public sealed class FilterCompilerTests
         Assert.False(filter.Matches(packet));
     }
 
+    /// <summary>No instruction that can neither fail nor jump puts something where nothing reads it.</summary>
+    [Fact]
+    public void Programs_compute_nothing_in_vain()
+    {
+        Random random = Volume.Random(nameof(Programs_compute_nothing_in_vain));
+        var generator = new RandomFilter(random, new RandomFilterOptions { NewWords = true, Extensions = true, ProtoChain = false });
+        for (int i = 0; i < Volume.Of(50_000, 1500); i++)
+        {
+            string expression = generator.Expression();
+            if (CaptureFilter.TryCompile(expression, LinkType.Ethernet, null, out CaptureFilter? filter, out _))
+                Assert.True(InVain(filter.Program) is not { } at, $"instruction {InVain(filter.Program)} of {expression}; {Volume.Note}");
+        }
+    }
+
+    /// <summary>The last instruction whose result nothing reads, or null. Registers are bits: the scratch memory, then A (16) and X (17).</summary>
+    private static int? InVain(ClassicProgram program)
+    {
+        const uint a = 1 << 16, x = 1 << 17;
+        var live = new uint[program.Length + 1];
+        for (int i = program.Length - 1; i >= 0; i--)
+        {
+            ClassicInsn insn = program[i];
+            ClassicShape shape = ClassicTable.Find(insn.Code)!.Shape;
+            int kind = insn.Code & ClassicOpcode.ClassMask, op = insn.Code & ClassicOpcode.OpMask;
+            uint after = shape switch
+            {
+                ClassicShape.Jump => live[i + 1 + (int)insn.K],
+                ClassicShape.BranchK or ClassicShape.BranchX => live[i + 1 + insn.Jt] | live[i + 1 + insn.Jf],
+                ClassicShape.ReturnA or ClassicShape.ReturnK => 0,
+                _ => live[i + 1],
+            };
+            uint cell = shape == ClassicShape.Memory ? 1u << (int)insn.K : 0;
+            bool isStore = kind is ClassicOpcode.St or ClassicOpcode.Stx;
+            uint writes = isStore ? cell : kind == ClassicOpcode.Ldx || insn.Code == (ClassicOpcode.Misc | ClassicOpcode.Tax) ? x
+                : kind is ClassicOpcode.Ld or ClassicOpcode.Alu or ClassicOpcode.Misc ? a : 0;
+            uint reads = shape switch
+            {
+                ClassicShape.Memory => isStore ? kind == ClassicOpcode.St ? a : x : cell,
+                ClassicShape.Indirect => x,
+                ClassicShape.AluX or ClassicShape.BranchX => a | x,
+                ClassicShape.AluK or ClassicShape.BranchK or ClassicShape.ReturnA => a,
+                ClassicShape.Plain => insn.Code == (ClassicOpcode.Misc | ClassicOpcode.Txa) ? x : a,
+                _ => 0,
+            };
+            bool mayFail = shape is ClassicShape.Absolute or ClassicShape.Indirect or ClassicShape.HeaderLength
+                || (shape == ClassicShape.AluX && op is ClassicOpcode.Div or ClassicOpcode.Mod);
+            if (writes != 0 && (writes & after) == 0 && !mayFail)
+                return i;
+            live[i] = (after & ~writes) | reads;
+        }
+        return null;
+    }
+
     /// <summary>What attaching to a socket would accept, unless it loops or is longer than the kernel allows.</summary>
     [Fact]
     public void Programs_are_valid_for_the_kernel()

@@ -24,10 +24,11 @@ internal sealed partial class ClassicSelector
         _stepping.Clear();
         _back.Clear();
         ShareCode();
+        BeginLive();
         for (int i = _count - 1; i >= 0; i--)
         {
             ref Insn insn = ref _code[i];
-            if (_alias[i] != i)
+            if (IsInVain(insn, i) || _alias[i] != i)
             {
                 _place[i] = _placed;
             }

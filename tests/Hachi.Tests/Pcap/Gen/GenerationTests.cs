@@ -124,7 +124,32 @@ public sealed class GenerationTests
         Assert.True(matched > 0, "no packet matched");
     }
 
-    private static byte[] Tunneled(Random random)
+    /// <summary>Two and three tunnels deep: what <c>inner</c> means on the frame that the outermost tunnel carries.</summary>
+    [Theory]
+    [InlineData("tcp")]
+    [InlineData("host 192.0.2.3 or port 5")]
+    [InlineData("not udp")]
+    [InlineData("anyvlan src port 3")]
+    public void Inner_of_inner_decides_behind_each_tunnel(string term)
+    {
+        Random random = Volume.Random(term);
+        FilterTree plain = Tree(term), one = Tree($"inner ({term})"), two = Tree($"inner inner ({term})"), three = Tree($"inner inner inner ({term})");
+        int matched = 0;
+        for (int i = 0; i < Volume.Of(20_000, 2_000); i++)
+        {
+            byte[] bare = Frame(random, 0), once = Tunneled(random, bare), twice = Tunneled(random, once), thrice = Tunneled(random, twice);
+            bool expected = Matches(plain, bare);
+            matched += expected ? 1 : 0;
+            Assert.True(Matches(one, once) == expected && Matches(two, twice) == expected && Matches(three, thrice) == expected, $"{term}: {Convert.ToHexString(thrice)}; {Volume.Note}");
+            Assert.False(Matches(two, once) || Matches(three, twice), $"{term}, fewer tunnels: {Convert.ToHexString(twice)}; {Volume.Note}");
+        }
+
+        Assert.True(matched > 0, "no packet matched");
+    }
+
+    private static byte[] Tunneled(Random random) => Tunneled(random, Frame(random, 0));
+
+    private static byte[] Tunneled(Random random, byte[] carried)
     {
         bool isGeneve = random.Next(2) == 0;
         var frame = new List<byte>(new byte[12]);
@@ -133,7 +158,7 @@ public sealed class GenerationTests
         int options = random.Next(3);
         frame.AddRange(isGeneve ? [(byte)options, 0, 0x65, 0x58, 0, 0, 1, 0] : [8, 0, 0, 0, 0, 0, 1, 0]);
         frame.AddRange(new byte[isGeneve ? 4 * options : 0]);
-        frame.AddRange(Frame(random, 0));
+        frame.AddRange(carried);
         return [.. frame];
     }
 
