@@ -104,7 +104,7 @@ internal sealed class PolicyMeaning
         }
         return condition.Operator switch
         {
-            SeccompOperator.NotEqual => _d.Not(equal),
+            SeccompOperator.NotEqual or SeccompOperator.MaskedNotEqual => _d.Not(equal),
             SeccompOperator.Less => less,
             SeccompOperator.LessOrEqual => _d.Or(less, equal),
             SeccompOperator.GreaterOrEqual => _d.Not(less),

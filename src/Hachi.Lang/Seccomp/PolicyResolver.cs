@@ -115,7 +115,7 @@ public sealed class PolicyResolver
         bool alternatives = _rules.IsOci && conditions.Select(condition => condition.Index).Distinct().Count() < conditions.Count;
         if (!alternatives)
         {
-            row.Rules.Add(new SeccompRule(statement.Action, conditions, span));
+            row.Rules.Add(new SeccompRule(statement.Action, conditions, span) { IsOfGroup = statement.IsGroup });
             return;
         }
         foreach (SeccompCondition condition in conditions)
@@ -142,7 +142,7 @@ public sealed class PolicyResolver
         SyscallInfo call = table.Find(multiplexer)!;
         if (!rules.TryGetValue(call.Number, out (SyscallInfo Info, List<SeccompRule> Rules) row))
             rules.Add(call.Number, row = (call, []));
-        row.Rules.Add(new SeccompRule(statement.Action, [condition], span));
+        row.Rules.Add(new SeccompRule(statement.Action, [condition], span) { IsOfGroup = statement.IsGroup });
     }
 
     private List<SeccompCondition> Conditions(PolicyStatement statement, SyscallInfo call, SeccompArchitecture architecture)
@@ -177,6 +177,10 @@ public sealed class PolicyResolver
     /// <summary>Orders the rules of one call so that the first one that applies decides, and says where they contradict each other.</summary>
     private List<SeccompRule> Settle(SyscallInfo call, List<SeccompRule> rules)
     {
+        // A rule that names the call goes before one that names its group.
+        rules = [.. rules.Where(rule => !rule.IsOfGroup), .. rules.Where(rule => rule.IsOfGroup)];
+        if (rules.FindIndex(rule => rule.Conditions.Count == 0) is >= 0 and var decides && !rules[decides].IsOfGroup)
+            rules.RemoveAll(rule => rule.IsOfGroup);
         SeccompRule? always = rules.Find(rule => rule.Conditions.Count == 0);
         foreach (SeccompRule rule in rules)
         {

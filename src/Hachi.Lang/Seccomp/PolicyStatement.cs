@@ -17,7 +17,11 @@ public sealed record ConditionText(int Index, string? Name, SeccompOperator Oper
 /// <param name="Action">The answer.</param>
 /// <param name="Conditions">All must hold.</param>
 /// <param name="Span">Where the rule stands.</param>
-public sealed record PolicyStatement(IReadOnlyList<(string Name, TextSpan Span)> Names, SeccompAction Action, IReadOnlyList<ConditionText> Conditions, TextSpan Span);
+public sealed record PolicyStatement(IReadOnlyList<(string Name, TextSpan Span)> Names, SeccompAction Action, IReadOnlyList<ConditionText> Conditions, TextSpan Span)
+{
+    /// <summary>Whether the calls stand there as members of a group: a rule that names a call goes before.</summary>
+    public bool IsGroup { get; init; }
+}
 
 /// <summary>How rules become those of one architecture.</summary>
 public sealed record PolicyRules

@@ -26,13 +26,16 @@ public enum SeccompOperator : byte
 
     /// <summary>It is equal under a mask (<c>MASKED_EQ</c>).</summary>
     MaskedEqual,
+
+    /// <summary>It differs under a mask; profiles of the OCI runtime specification cannot say this.</summary>
+    MaskedNotEqual,
 }
 
 /// <summary>A test of one argument.</summary>
 /// <param name="Index">Which argument, from 0.</param>
 /// <param name="Operator">The comparison.</param>
 /// <param name="Value">What it is compared with.</param>
-/// <param name="Mask">Of <see cref="SeccompOperator.MaskedEqual"/>: the bits that are compared; all, for the others.</param>
+/// <param name="Mask">Of <see cref="SeccompOperator.MaskedEqual"/> and its opposite: the bits that are compared; all, for the others.</param>
 /// <param name="IsWord">Whether only the lower 32 bits of the argument count, as for an <c>int</c>.</param>
 public readonly record struct SeccompCondition(int Index, SeccompOperator Operator, ulong Value, ulong Mask = ulong.MaxValue, bool IsWord = false)
 {
@@ -56,6 +59,7 @@ public readonly record struct SeccompCondition(int Index, SeccompOperator Operat
             SeccompOperator.Equal => argument == Value,
             SeccompOperator.GreaterOrEqual => argument >= Value,
             SeccompOperator.Greater => argument > Value,
+            SeccompOperator.MaskedNotEqual => (argument & Mask) != Value,
             _ => (argument & Mask) == Value,
         };
     }
@@ -73,6 +77,7 @@ public readonly record struct SeccompCondition(int Index, SeccompOperator Operat
             SeccompOperator.Equal => $"{name} == {value}",
             SeccompOperator.GreaterOrEqual => $"{name} >= {value}",
             SeccompOperator.Greater => $"{name} > {value}",
+            SeccompOperator.MaskedNotEqual => string.Create(CultureInfo.InvariantCulture, $"{name} & 0x{Mask:x} != {value}"),
             _ => string.Create(CultureInfo.InvariantCulture, $"{name} & 0x{Mask:x} == {value}"),
         };
     }

@@ -9,6 +9,9 @@ namespace Hachi.Lang.Seccomp;
 /// <param name="Span">Where the policy says so.</param>
 public sealed record SeccompRule(SeccompAction Action, IReadOnlyList<SeccompCondition> Conditions, TextSpan Span = default)
 {
+    /// <summary>Whether it speaks of the call as a member of a group.</summary>
+    internal bool IsOfGroup { get; init; }
+
     /// <summary>Whether it applies to a call (whose number has been looked at).</summary>
     public bool Applies(in SeccompData data)
     {

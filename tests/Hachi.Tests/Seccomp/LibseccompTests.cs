@@ -56,7 +56,7 @@ public sealed class LibseccompTests
                 SeccompCondition condition;
                 do
                     condition = RandomPolicies.Condition(random, SeccompArchitecture.X86_64) with { Index = index, IsWord = false };
-                while ((several && condition.Operator is not (SeccompOperator.Equal or SeccompOperator.MaskedEqual)) || (condition.Value & ~condition.Mask) != 0 || condition.Mask == 0);
+                while ((several && condition.Operator is not (SeccompOperator.Equal or SeccompOperator.MaskedEqual)) || condition.Operator == SeccompOperator.MaskedNotEqual || (condition.Value & ~condition.Mask) != 0 || condition.Mask == 0);
                 conditions.Add(condition);
             }
             rules.Add(new SeccompRule(action, conditions));

@@ -92,9 +92,9 @@ internal static class RandomPolicies
 
     public static SeccompCondition Condition(Random random, SeccompArchitecture architecture)
     {
-        var op = (SeccompOperator)random.Next(7);
+        var op = (SeccompOperator)random.Next(8);
         ulong value = random.Next(5) == 0 ? (ulong)random.NextInt64() : Pick(random, s_values), mask = ulong.MaxValue;
-        if (op == SeccompOperator.MaskedEqual)
+        if (op is SeccompOperator.MaskedEqual or SeccompOperator.MaskedNotEqual)
         {
             mask = random.Next(3) == 0 ? (ulong)random.NextInt64() : Pick(random, s_values);
             if (random.Next(8) != 0)

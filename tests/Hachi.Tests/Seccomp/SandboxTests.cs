@@ -93,6 +93,15 @@ public sealed class SandboxTests
             Assert.Equal(3, Run(policy, command));
     }
 
+    [Fact]
+    public void A_process_with_fourteen_threads_filters_itself()
+    {
+        SkipWhereMissing();
+        ToolResult run = Tools.Run(Environment.ProcessPath!, ["-explicit", "only", "-class", typeof(ThreadsScenario).FullName!], null, 100, null, new Dictionary<string, string?> { [ThreadsScenario.Variable] = ThreadsScenario.Name });
+        Assert.Contains("Total: 1, Errors: 0, Failed: 0, Skipped: 0", run.Text, StringComparison.Ordinal);
+        Assert.True(run.ExitCode == 0, $"status {run.ExitCode}: {run.Text} {run.Error}");
+    }
+
     internal static int Run(SeccompPolicy? policy, params string[] command)
     {
         using SandboxedProcess process = SandboxedProcess.Start(Start(command) with { Filter = policy is null ? null : SeccompCompiler.Compile(policy).Program });

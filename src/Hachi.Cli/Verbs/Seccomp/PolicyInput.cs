@@ -5,6 +5,7 @@ using Hachi.Isa;
 using Hachi.Lang.Seccomp;
 using Hachi.Lang.Seccomp.Compile;
 using Hachi.Lang.Seccomp.Oci;
+using Hachi.Lang.Seccomp.Syntax;
 using Hachi.Text;
 using Hachi.Uapi;
 
@@ -110,7 +111,7 @@ internal sealed class PolicyInput
             AnswersEnosys = !parse.GetValue(_noEnosys),
             ComparesWords = !parse.GetValue(_wide),
         };
-        PolicyReading reading = OciProfile.Read(content, context);
+        PolicyReading reading = IsJson(content) ? OciProfile.Read(content, context) : PolicyText.Read(content, context.Architectures ?? [SeccompArchitecture.X86_64]);
         foreach (Diagnostic diagnostic in reading.Diagnostics)
             if (diagnostic.Severity != Severity.Info)
                 shell.Report(diagnostic, content);
@@ -127,8 +128,10 @@ internal sealed class PolicyInput
 
     private static bool IsBinary(ReadOnlySpan<byte> content) => content.IndexOfAnyInRange((byte)0, (byte)8) >= 0;
 
-    // JSON, not the numbers in braces of --to dd.
-    private static bool IsPolicy(string text) => text.TrimStart().StartsWith('{') && !text.TrimStart()[1..].TrimStart().StartsWith("0x", StringComparison.Ordinal);
+    // Not the numbers of --to ddd, and not those in braces of --to dd.
+    private static bool IsPolicy(string text) => IsJson(text) || !(text.TrimStart() is var start && (start.Length == 0 || char.IsAsciiDigit(start[0]) || start[0] == '{'));
+
+    private static bool IsJson(string text) => text.TrimStart() is ['{', .. var rest] && !rest.TrimStart().StartsWith("0x", StringComparison.Ordinal);
 
     private static string Decode(byte[] content) => Encoding.UTF8.GetString(content);
 }

@@ -26,8 +26,8 @@ internal sealed class SeccompVerb : IVerb
         """;
 
     public string About => """
-        A policy is a profile of the OCI runtime specification (as containers use it, moby's additions included). A filter is a classic BPF program:
-        an array of struct sock_filter, or the numbers that --to d, dd and ddd print.
+        A policy is a profile of the OCI runtime specification (as containers use it, moby's additions included), or a text in the language of
+        docs/seccomp.md. A filter is a classic BPF program: an array of struct sock_filter, or the numbers that --to dd and ddd print.
         """;
 
     public void Build(Command command, Shell shell)

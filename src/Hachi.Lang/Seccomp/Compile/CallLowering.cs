@@ -49,7 +49,7 @@ internal sealed class CallLowering
         {
             foreach (SeccompCondition condition in rule.Conditions)
             {
-                if (!condition.IsWord || condition.Operator == SeccompOperator.MaskedEqual || (index >= 0 && index != condition.Index))
+                if (!condition.IsWord || condition.Operator is SeccompOperator.MaskedEqual or SeccompOperator.MaskedNotEqual || (index >= 0 && index != condition.Index))
                     return false;
                 index = condition.Index;
             }
@@ -101,6 +101,8 @@ internal sealed class CallLowering
     private int Test(SeccompCondition condition, int yes, int no)
     {
         uint offset = OffsetOf(condition.Index);
+        if (condition.Operator == SeccompOperator.MaskedNotEqual)
+            (condition, yes, no) = (condition with { Operator = SeccompOperator.MaskedEqual }, no, yes);
         return condition.IsWord ? TestWord(condition, Word(offset), yes, no) : TestWide(condition, Word(offset), Word(offset + 4), yes, no);
     }
 
