@@ -6,6 +6,7 @@ using Hachi.Captures.Print;
 using Hachi.Isa;
 using Hachi.Text;
 using Hachi.Vm;
+using Hachi.Vm.Debug;
 
 namespace Hachi.Cli;
 

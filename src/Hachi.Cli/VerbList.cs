@@ -13,6 +13,7 @@ internal static class VerbList
         new CompileVerb(),
         new FilterVerb(),
         new ExplainVerb(),
+        new RunVerb(),
         new DebugVerb(),
         new CompletionVerb(),
         new AsmVerb(),

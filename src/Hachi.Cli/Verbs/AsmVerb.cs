@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Hachi.Asm;
 using Hachi.Isa;
+using Hachi.Object;
 using Hachi.Text;
 
 namespace Hachi.Cli.Verbs;
@@ -25,8 +26,9 @@ internal sealed class AsmVerb : IVerb
 
     public string About => """
         eBPF is read as llvm-objdump, bpftool and the kernel's log print it (r1 += r2, if r1 == 0x5 goto +3), and in the conformance
-        suite's dialect (add %r1, %r2); classic BPF in bpf_asm's syntax or as tcpdump -d lists it. Labels end in a colon;
-        comments begin with #, // or ; (classic: ; or //, and # at the beginning of a line).
+        suite's dialect (add %r1, %r2); maps, licence and several programs are said by directives (docs/objects.md). Classic BPF is read
+        in bpf_asm's syntax or as tcpdump -d lists it. Labels end in a colon; comments begin
+        with #, // or ; (classic: ; or //, and # at the beginning of a line).
         """;
 
     public void Build(Command command, Shell shell)
@@ -55,20 +57,28 @@ internal sealed class AsmVerb : IVerb
 
     private static int Assemble(Shell shell, string text, string form, string output, bool check)
     {
-        Assembled assembled = Assembler.Assemble(text);
-        if (!Report(shell, text, assembled.Diagnostics, assembled.Success))
+        ObjectRead read = ObjectParser.Parse(text);
+        if (!Report(shell, text, read.Diagnostics, read.Success))
             return ExitStatus.BadInput;
-        if (check && !ReportInvalid(shell, text, Validity.Check(assembled.Insns, ValidityRules.Kernel), assembled.Origins))
+        BpfObject bpf = read.Object!;
+        bool isValid = true;
+        for (int i = 0; i < bpf.Programs.Length && check; i++)
+            isValid &= ReportInvalid(shell, text, Validity.Check(bpf.Programs[i].Insns.AsSpan(), ValidityRules.Kernel), read.Origins[i]);
+        if (!isValid)
             return ExitStatus.No;
         byte[] bytes = form switch
         {
-            "raw" => Insn.Encode(assembled.Insns),
-            "hex" => ProgramFile.Hex(Insn.Encode(assembled.Insns)),
-            "elf" => ElfCode.Write(assembled.Insns),
+            "raw" => Encode(bpf),
+            "hex" => ProgramFile.Hex(Encode(bpf)),
+            "elf" => ElfObjectWriter.Write(bpf),
             _ => throw new CommandException($"--to {form} is for classic programs", "add --classic, or use raw, hex or elf"),
         };
         return ProgramFile.Write(shell, output, bytes);
     }
+
+    private static byte[] Encode(BpfObject bpf) => bpf.Programs.Length <= 1
+        ? Insn.Encode([.. bpf.Programs.SelectMany(program => program.Insns)])
+        : throw new CommandException("the text has several programs", "write them as an object: --to elf -o FILE");
 
     private static int AssembleClassic(Shell shell, string text, string form, string output, bool check)
     {

@@ -9,7 +9,9 @@ using Hachi.Ir.Ebpf;
 using Hachi.Isa;
 using Hachi.Lang.Pcap;
 using Hachi.Lang.Pcap.Prove;
+using Hachi.Object;
 using Hachi.Text;
+using Hachi.Uapi;
 
 namespace Hachi.Cli.Verbs;
 
@@ -109,7 +111,11 @@ internal sealed class CompileVerb : IVerb
             case "json":
                 return CompileBatch.Document(filter);
             case "elf":
-                return ElfCode.Write(Translate(filter, hook), hook == "tc" ? "classifier" : hook, "filter");
+                return ElfObjectWriter.Write(new BpfObject
+                {
+                    License = "GPL",
+                    Programs = [new ProgramSpec("filter", SectionNames.Find(hook)?.Type ?? ProgramType.SocketFilter, [.. Translate(filter, hook)]) { Section = hook }],
+                });
             default:
                 return Encoding.ASCII.GetBytes(Printer.Print(Translate(filter, form == "ebpf" ? "socket" : form)));
         }

@@ -2,10 +2,13 @@ using System.CommandLine;
 using Hachi.Asm;
 using Hachi.Captures;
 using Hachi.Captures.Sample;
+using Hachi.Cli.Ebpf;
 using Hachi.Isa;
 using Hachi.Lang.Pcap;
+using Hachi.Object;
 using Hachi.Text;
 using Hachi.Vm;
+using Hachi.Vm.Debug;
 
 namespace Hachi.Cli.Verbs;
 
@@ -14,34 +17,41 @@ internal sealed class DebugVerb : IVerb
 {
     private const int PacketsMax = 100_000;
 
-    private readonly Argument<string> _program = new("EXPR|PROG") { Description = "A capture filter, or a file with a classic program (bpf_asm text, or the numbers of tcpdump -ddd)" };
+    private readonly Argument<string> _program = new("EXPR|PROG") { Description = "A capture filter; a file with a classic program (bpf_asm text, or the numbers of tcpdump -ddd); or one with an eBPF program (ELF, assembly text)" };
     private readonly Argument<string?> _file = new("FILE") { Description = "The capture", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<bool> _sample = new("--sample") { Description = "Use the built-in sample capture" };
     private readonly Option<bool> _plain = new("-O0") { Description = "Debug the expression as written, without optimisation" };
     private readonly Option<string?> _meta = new("--meta") { Description = "Packet metadata: mark=7,vlan_tci=100,...", HelpName = "NAME=VALUE,..." };
 
+    private readonly Option<string?> _section = new("--section") { Description = "eBPF: which program of the object, by name or section", HelpName = "S" };
+    private readonly Option<string?> _memory = new("--mem") { Description = "eBPF: the memory that r1 points to, as hexadecimal digits", HelpName = "HEX" };
+
     public string Name => "debug";
 
-    public string Summary => "Step a filter through the packets of a capture, forwards and backwards";
+    public string Summary => "Step a filter or an eBPF program, forwards and backwards";
 
-    public string Usage => "debug EXPR|PROG FILE|--sample [-O0] [--meta NAME=VALUE,...]";
+    public string Usage => """
+        debug EXPR|PROG FILE|--sample [-O0] [--meta NAME=VALUE,...]
+        debug PROG [--section S] [--mem HEX]
+        """;
 
     public string Examples => """
         hachi debug 'tcp port 443' --sample               a dialogue; help lists its commands
+        hachi debug prog.o --section xdp --mem 00         an eBPF program
         echo 'break 5; run all; back 2' | hachi debug 'udp' trace.pcap
                                                           the same from a script
         """;
 
     public string About => """
         Commands stand one a line or between semicolons: step, back, run, reverse, breakpoint, registers, memory, dump, packet, meta, disassemble, select,
-        restart, help, quit. The status is 2 when one of them was not understood.
+        restart, help, quit; for eBPF also stack. The status is 2 when one of them was not understood.
         """;
 
     public void Build(Command command, Shell shell)
     {
         command.Add(_program);
         command.Add(_file);
-        foreach (Option option in (Option[])[_sample, _plain, _meta])
+        foreach (Option option in (Option[])[_sample, _plain, _meta, _section, _memory])
             command.Add(option);
         command.SetAction(parse => Run(parse, shell));
     }
@@ -49,6 +59,8 @@ internal sealed class DebugVerb : IVerb
     private int Run(ParseResult parse, Shell shell)
     {
         string text = parse.GetValue(_program)!;
+        if (parse.GetValue(_file) is null && !parse.GetValue(_sample) && File.Exists(text))
+            return RunEbpf(parse, text, shell);
         MetadataSettings? settings = null;
         if (parse.GetValue(_meta) is { } meta && (settings = MetadataSettings.Parse(meta, out Diagnostic? wrong)) is null)
         {
@@ -67,6 +79,18 @@ internal sealed class DebugVerb : IVerb
         if ((File.Exists(text) ? FromFile(text, shell) : FromExpression(text, packets[0].LinkType, parse.GetValue(_plain), shell)) is not { } program)
             return ExitStatus.BadInput;
         var session = new DebugSession(program, packets, shell.Out);
+        using var input = new StreamReader(shell.OpenInput("-"));
+        session.Run(input, shell.IsTerminal && !Console.IsInputRedirected ? "> " : "");
+        return session.HadError ? ExitStatus.BadInput : ExitStatus.Done;
+    }
+
+    private int RunEbpf(ParseResult parse, string path, Shell shell)
+    {
+        BpfObject bpf = ObjectFile.Read(shell, path);
+        bpf = RunVerb.Single(bpf, ObjectFile.Choose(bpf, parse.GetValue(_section)));
+        RunVerb.Load(shell, bpf, new VmOptions { Engine = VmEngine.Interpreter }).Dispose();
+        using EbpfDebugger? debugger = EbpfDebugger.Open(bpf, 0, RunVerb.ParseMemory(parse.GetValue(_memory)), out _);
+        var session = new EbpfDebugSession(bpf, debugger!, shell.Out);
         using var input = new StreamReader(shell.OpenInput("-"));
         session.Run(input, shell.IsTerminal && !Console.IsInputRedirected ? "> " : "");
         return session.HadError ? ExitStatus.BadInput : ExitStatus.Done;

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using Hachi.Asm;
 using Hachi.Isa;
+using Hachi.Object;
 using Hachi.Text;
 
 namespace Hachi.Cli.Verbs;
@@ -19,7 +20,7 @@ internal sealed class DisasmVerb : IVerb
         """;
 
     public string Examples => """
-        hachi disasm prog.o                              every code section of an ELF object
+        hachi disasm prog.o                              an ELF object: its programs with maps, functions, helpers by name
         hachi disasm --hex b7000000050000009500000000000000    instructions from the command line
         tcpdump -ddd ip | hachi disasm - --classic       numbers to bpf_asm's syntax
         """;
@@ -63,21 +64,41 @@ internal sealed class DisasmVerb : IVerb
 
     private static int Disassemble(Shell shell, byte[] content, string form, string output, bool check)
     {
-        IReadOnlyList<(string Name, byte[] Code)>? sections = [("", content)];
-        if (ElfCode.IsElf(content))
-            sections = ElfCode.TryRead(content) ?? throw new CommandException("the file is a damaged ELF object, or not one for little-endian BPF");
-        else if (HexBytes.LooksLikeText(content))
-            sections = [("", FromHex(shell, Encoding.ASCII.GetString(content)))];
+        if (ElfObjectReader.IsElf(content))
+            return DisassembleObject(shell, content, form, output, check);
+        if (HexBytes.LooksLikeText(content))
+            content = FromHex(shell, Encoding.ASCII.GetString(content));
+        if (!Insn.TryDecode(content, out Insn[] insns))
+            throw new CommandException($"{content.Length} bytes are no whole number of instructions of 8 bytes");
+        ProgramFile.Write(shell, output, form == "asm" ? Encoding.UTF8.GetBytes(Printer.Print(insns)) : ProgramFile.Hex(content));
+        return !check || IsValid(shell, Validity.Check(insns, ValidityRules.Kernel)) ? ExitStatus.Done : ExitStatus.No;
+    }
+
+    // The whole object with its names; what cannot be linked is shown section by section.
+    private static int DisassembleObject(Shell shell, byte[] content, string form, string output, bool check)
+    {
+        ObjectRead read = ElfObjectReader.Read(content);
+        foreach (Diagnostic diagnostic in read.Diagnostics)
+            shell.Fail($"{diagnostic.Message} [{diagnostic.Id}]", diagnostic.Hint);
         var text = new StringBuilder();
         bool isValid = true;
-        foreach ((string name, byte[] code) in sections)
+        if (read.Object is { } bpf && form == "asm")
         {
-            if (!Insn.TryDecode(code, out Insn[] insns))
-                throw new CommandException($"{code.Length} bytes are no whole number of instructions of 8 bytes");
-            if (name.Length > 0)
+            text.Append(ObjectPrinter.Print(bpf, isWhole: false));
+            foreach (ProgramSpec program in bpf.Programs)
+                isValid &= !check || IsValid(shell, Validity.Check(program.Insns.AsSpan(), ValidityRules.Kernel));
+        }
+        else
+        {
+            IReadOnlyList<(string Name, Insn[] Insns)> sections = ElfObjectReader.ReadSections(content, out _);
+            if (sections.Count == 0)
+                throw new CommandException("there is no code in it");
+            foreach ((string name, Insn[] insns) in sections)
+            {
                 text.Append("# section ").Append(Escaper.Escape(name)).Append('\n');
-            text.Append(form == "asm" ? Printer.Print(insns) : Encoding.ASCII.GetString(ProgramFile.Hex(code)));
-            isValid &= !check || IsValid(shell, Validity.Check(insns, ValidityRules.Kernel));
+                text.Append(form == "asm" ? Printer.Print(insns) : Encoding.ASCII.GetString(ProgramFile.Hex(Insn.Encode(insns))));
+                isValid &= !check || IsValid(shell, Validity.Check(insns, ValidityRules.Kernel));
+            }
         }
         ProgramFile.Write(shell, output, Encoding.UTF8.GetBytes(text.ToString()));
         return isValid ? ExitStatus.Done : ExitStatus.No;

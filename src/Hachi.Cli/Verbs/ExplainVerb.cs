@@ -4,6 +4,7 @@ using Hachi.Asm;
 using Hachi.Captures;
 using Hachi.Captures.Print;
 using Hachi.Captures.Sample;
+using Hachi.Cli.Ebpf;
 using Hachi.Isa;
 using Hachi.Lang.Pcap;
 using Hachi.Lang.Pcap.Explain;
@@ -31,6 +32,7 @@ internal sealed class ExplainVerb : IVerb
         explain EXPR [--link L] [--json]
         explain EXPR FILE|--sample --packet N [--json]
         explain error [ID] [--json]
+        explain object OBJ [--json]
         """;
 
     public string Examples => """
@@ -38,6 +40,7 @@ internal sealed class ExplainVerb : IVerb
         hachi explain 'tcp port 443' --sample --packet 3    which tests that packet met, and why it was rejected
         hachi explain error HF0001                    what this diagnostic means, and what to do
         hachi explain error                           every diagnostic there is
+        hachi explain object prog.o                   programs, maps, helpers of an eBPF object, and which kernel it needs
         """;
 
     public string About => """
@@ -51,6 +54,7 @@ internal sealed class ExplainVerb : IVerb
         foreach (Option option in (Option[])[_packet, _sample, _link, _json])
             command.Add(option);
         command.Add(ExplainError.Command(shell));
+        command.Add(ExplainObject.Command(shell));
         command.SetAction(parse => Run(parse, shell));
     }
 

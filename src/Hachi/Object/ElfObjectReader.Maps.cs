@@ -24,7 +24,8 @@ internal sealed partial class ElfObjectRun
                 AddDataMap(i, section);
     }
 
-    private static bool IsDataName(string name) =>
+    /// <summary>Whether sections of that name hold data, which become maps.</summary>
+    internal static bool IsDataName(string name) =>
         name is ".data" or ".rodata" or ".bss" || name.StartsWith(".data.", StringComparison.Ordinal) || name.StartsWith(".rodata.", StringComparison.Ordinal)
         || name.StartsWith(".bss.", StringComparison.Ordinal);
 

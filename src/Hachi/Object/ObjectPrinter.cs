@@ -14,8 +14,8 @@ public static class ObjectPrinter
 
     /// <summary>The whole object.</summary>
     /// <param name="bpf">The object.</param>
-    /// <param name="withBtf">Whether the types are written too, as bytes; without them the text is for reading.</param>
-    public static string Print(BpfObject bpf, bool withBtf = true)
+    /// <param name="isWhole">Whether all is written; otherwise the text is for reading, without types and places in the old file.</param>
+    public static string Print(BpfObject bpf, bool isWhole = true)
     {
         var text = new StringBuilder();
         if (bpf.License.Length > 0)
@@ -28,11 +28,11 @@ public static class ObjectPrinter
         {
             if (text.Length > 0)
                 text.Append('\n');
-            PrintProgram(text, bpf, bpf.Programs[i]);
+            PrintProgram(text, bpf, bpf.Programs[i], isWhole);
         }
         foreach (ExternSpec each in bpf.Externs)
             PrintExtern(text, bpf, each);
-        if (!withBtf)
+        if (!isWhole)
             return text.ToString();
         if (!bpf.Btf.IsEmpty)
             AppendBytes(text.Append(".btf\n"), bpf.Btf);
@@ -76,7 +76,7 @@ public static class ObjectPrinter
         }
     }
 
-    private static void PrintProgram(StringBuilder text, BpfObject bpf, ProgramSpec program)
+    private static void PrintProgram(StringBuilder text, BpfObject bpf, ProgramSpec program, bool isWhole)
     {
         AppendName(text.Append(".program "), program.Name);
         if (program.Type != ProgramType.Unspec)
@@ -88,21 +88,22 @@ public static class ObjectPrinter
         if (program.Flags != 0)
             text.Append(CultureInfo.InvariantCulture, $" flags 0x{program.Flags:x}");
         text.Append('\n');
-        int next = 0;
+        // A single function of the program's own name says nothing new.
+        int next = !isWhole && program.Functions is [{ Start: 0 } only] && only.Name == program.Name ? 1 : 0;
         foreach ((int slot, string line) in Lines(bpf, program))
         {
             for (; next < program.Functions.Length && program.Functions[next].Start <= slot; next++)
-                PrintFunction(text, program.Functions[next]);
+                PrintFunction(text, program.Functions[next], isWhole);
             text.Append(line).Append('\n');
         }
         for (; next < program.Functions.Length; next++)
-            PrintFunction(text, program.Functions[next]);
+            PrintFunction(text, program.Functions[next], isWhole);
     }
 
-    private static void PrintFunction(StringBuilder text, FunctionSpec function)
+    private static void PrintFunction(StringBuilder text, FunctionSpec function, bool isWhole)
     {
         AppendName(text.Append(".function "), function.Name).Append(function.IsGlobal ? " global" : "");
-        if (function.Section is not null)
+        if (isWhole && function.Section is not null)
             AppendQuoted(text.Append(" from "), function.Section).Append(CultureInfo.InvariantCulture, $" {function.SectionStart}");
         text.Append('\n');
     }

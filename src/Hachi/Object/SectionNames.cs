@@ -123,6 +123,15 @@ public static class SectionNames
         ("netfilter", ProgramType.Netfilter, AttachType.Netfilter, 0),
     ];
 
+    /// <summary>The name of sections for programs of a kind that need no place in it; null where there is none.</summary>
+    internal static string? For(ProgramType type)
+    {
+        foreach ((string row, ProgramType each, AttachType? _, uint flags) in s_rows)
+            if (each == type && row[^1] != '+' && flags == 0 && !row.Contains('/'))
+                return row;
+        return null;
+    }
+
     /// <summary>What a name means; null when it means nothing. A question mark in front (do not load by itself) is skipped.</summary>
     public static SectionMeaning? Find(string name)
     {

@@ -1,3 +1,4 @@
+using Hachi.Vm.Debug;
 using Hachi.Vm.Machine;
 using Hachi.Vm.Maps;
 
@@ -36,6 +37,12 @@ public sealed record VmOptions
 
     /// <summary>How contexts are read; null for plain memory.</summary>
     internal ContextRules? Rules { get; init; }
+
+    /// <summary>Looks at the machine in front of each instruction; then the interpreter runs, whatever the engine is. Null for none.</summary>
+    public VmWatch? Watch { get; init; }
+
+    /// <summary>Options for the runners of conformance suites: the one helper that their cases call (5) is there and gives 0.</summary>
+    public static VmOptions Conformance { get; } = new() { Helpers = new Dictionary<int, HelperBody> { [5] = static _ => 0 } };
 
     /// <summary>Helpers by id.</summary>
     internal IReadOnlyDictionary<int, HelperBody> Helpers { get; init; } = new Dictionary<int, HelperBody>();

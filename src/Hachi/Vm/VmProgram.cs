@@ -2,6 +2,8 @@ using System.Runtime.CompilerServices;
 using Hachi.Isa;
 using Hachi.Object;
 using Hachi.Text;
+using Hachi.Vm.Debug;
+using Hachi.Vm.Interpret;
 using Hachi.Vm.Machine;
 
 namespace Hachi.Vm;
@@ -28,6 +30,13 @@ public sealed unsafe class VmProgram
             diagnostics.Add(invalid.Diagnostic);
         if (diagnostics.Count == before)
             _unit = UnitMaker.Make(owner, insns, diagnostics);
+        if (_unit is not null && owner.Options.Watch is { } watch)
+        {
+            VmProgram self = this;
+            Release();
+            _unit.Engine = InterpreterEngine.Instance;
+            _unit.Watch = (invocation, slot, registers) => watch(new VmStep(self, slot, (int)invocation.State->Depth, registers, invocation.Regions[Region.Stack].Memory));
+        }
     }
 
     /// <summary>What was loaded.</summary>
@@ -49,8 +58,9 @@ public sealed unsafe class VmProgram
             if (context.Memory != bytes || context.Length != (uint)memory.Length || !context.IsWritable)
                 context.Set(Region.Context, 0, bytes, (uint)memory.Length, isWritable: true);
             ulong r0 = Unit.Engine.Run(invocation, Region.AddressOf(Region.Context, 0), (ulong)memory.Length);
+            VmResult result = Finish(invocation, r0, limit); // a fault is told in terms of the regions
             context.Memory = null; // what is pinned now may move later
-            return Finish(invocation, r0, limit);
+            return result;
         }
     }
 

@@ -98,6 +98,10 @@ public sealed class ElfObjectTests
     }
 
     [Fact]
+    public void Numbers_of_64_bits_are_enumerations() =>
+        Assert.Equal(0x1_0000_0005ul, Read(Clang.Build("struct { __uint(type, 30); __uint(value_size, 8); enum { extra = 0x100000005ull } map_extra; } bloom SEC(\".maps\"); SEC(\"xdp\") int f(void *c) { return 2; }")).Maps.Single().Extra);
+
+    [Fact]
     public void Functions_of_text_alone_are_programs()
     {
         BpfObject bpf = Read(Clang.Build("static __noinline int help(int x) { return x * 3; } int entry(void *ctx) { return help((int)(long)ctx); }"));

@@ -11,7 +11,7 @@ internal static class Sources
         struct { __uint(type, 2); __uint(max_entries, 1); __type(key, u32); __type(value, u64); __uint(pinning, 1); } pinned SEC(".maps");
         struct inner { __uint(type, 2); __uint(max_entries, 4); __type(key, u32); __type(value, u64); } inner1 SEC(".maps"), inner2 SEC(".maps");
         struct { __uint(type, 12); __uint(max_entries, 8); __uint(key_size, 4); __array(values, struct inner); } outer SEC(".maps") = { .values = { [1] = &inner1, [5] = &inner2 } };
-        struct { __uint(type, 30); __uint(max_entries, 100); __uint(value_size, 8); enum { extra = 5 } map_extra; } bloom SEC(".maps");
+        struct { __uint(type, 30); __uint(max_entries, 100); __uint(value_size, 8); __uint(map_extra, 5); } bloom SEC(".maps");
         int xdp_second(void *ctx);
         struct { __uint(type, 3); __uint(max_entries, 4); __uint(key_size, 4); __array(values, int (void *)); } calls SEC(".maps") = { .values = { [2] = (void *)&xdp_second } };
 

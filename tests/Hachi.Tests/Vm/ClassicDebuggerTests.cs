@@ -1,6 +1,7 @@
 using Hachi.Isa;
 using Hachi.Tests.Support;
 using Hachi.Vm;
+using Hachi.Vm.Debug;
 using static Hachi.Isa.ClassicOpcode;
 
 namespace Hachi.Tests.Vm;

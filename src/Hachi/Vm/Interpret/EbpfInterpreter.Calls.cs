@@ -8,6 +8,19 @@ namespace Hachi.Vm.Interpret;
 /// <content>Memory and calls.</content>
 internal static unsafe partial class EbpfInterpreter
 {
+    // Which of the two loops runs: the compiler makes one of each, and that without a watch has no trace of it.
+    private readonly struct Unwatched;
+
+    private readonly struct Watched;
+
+    private static bool IsStopped(Invocation invocation, int slot, ulong* r)
+    {
+        if (invocation.Unit.Watch!(invocation, slot, r))
+            return false;
+        invocation.SetFault(FaultReason.Interrupted, slot);
+        return true;
+    }
+
     private struct Frame
     {
         public int ReturnTo;

@@ -17,7 +17,11 @@ internal static unsafe partial class EbpfInterpreter
     /// <param name="start">First slot of the function; its frame is counted in the state's depth already.</param>
     /// <param name="args">r1 to r5.</param>
     /// <returns>r0; 0 when there was a fault, which the state tells.</returns>
-    public static ulong Run(Invocation invocation, EbpfCode code, int start, ulong* args)
+    public static ulong Run(Invocation invocation, EbpfCode code, int start, ulong* args) =>
+        invocation.Unit.Watch is null ? Run<Unwatched>(invocation, code, start, args) : Run<Watched>(invocation, code, start, args);
+
+    private static ulong Run<TWatch>(Invocation invocation, EbpfCode code, int start, ulong* args)
+        where TWatch : struct
     {
         fixed (DecodedInsn* first = code.Decoded)
         {
@@ -35,6 +39,8 @@ internal static unsafe partial class EbpfInterpreter
                 return Fault(invocation, r);
 
         next:
+            if (typeof(TWatch) == typeof(Watched) && IsStopped(invocation, (int)(i - first), r))
+                goto fault;
             switch (i->Step)
             {
                 case Alu64 | Add | X: r[i->Dst] = Semantics.Alu64(AluOp.Add, r[i->Dst], r[i->Src]); break;

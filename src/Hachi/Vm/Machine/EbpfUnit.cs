@@ -24,9 +24,15 @@ internal sealed class EbpfUnit
     public string RegionName(int number) =>
         number - Region.FirstMap < MapNames.Length ? $"the values of map '{MapNames[number - Region.FirstMap]}'" : "memory that a helper returned";
 
+    /// <summary>Called in front of each instruction that the interpreter runs; null as a rule.</summary>
+    public StepWatch? Watch { get; set; }
+
     /// <summary>What runs it.</summary>
     public EbpfEngine Engine { get; set; } = InterpreterEngine.Instance;
 }
+
+/// <summary>Looks at the machine in front of the instruction of a slot; false stops it.</summary>
+internal unsafe delegate bool StepWatch(Invocation invocation, int slot, ulong* registers);
 
 /// <summary>A way to run programs.</summary>
 internal abstract unsafe class EbpfEngine

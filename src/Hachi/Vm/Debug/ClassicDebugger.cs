@@ -1,7 +1,7 @@
 using Hachi.Captures;
 using Hachi.Isa;
 
-namespace Hachi.Vm;
+namespace Hachi.Vm.Debug;
 
 /// <summary>
 /// Steps a classic program through one packet, forwards and backwards, with breakpoints. Going back runs the program again from its start, which is

@@ -1,0 +1,206 @@
+using System.Globalization;
+using System.Text;
+using Hachi.Cli.Verbs;
+using Hachi.Isa;
+using Hachi.Object;
+using Hachi.Text;
+using Hachi.Vm.Debug;
+
+namespace Hachi.Cli.Ebpf;
+
+/// <summary>The dialogue of <c>hachi debug</c> on an eBPF program: a command a line, the answer on standard output, the same from a terminal and from a pipe.</summary>
+internal sealed class EbpfDebugSession(BpfObject bpf, EbpfDebugger debugger, TextWriter output)
+{
+    private const int BytesPerLine = 16;
+
+    private static readonly (string Name, string Form, string Help)[] s_commands =
+    [
+        ("step", "step [N]", "execute N instructions (1 if left out); a negative N goes back"),
+        ("back", "back [N]", "take back N instructions"),
+        ("run", "run", "to the next breakpoint or the end"),
+        ("reverse", "reverse", "back to the breakpoint passed last, or to the start"),
+        ("breakpoint", "breakpoint [SLOT|FUNCTION|reset]", "stop there, or no more if it stops already; alone lists them"),
+        ("registers", "registers", "r0 to r10, the next instruction"),
+        ("stack", "stack", "the words of the innermost function's stack that are not zero"),
+        ("memory", "memory", "the memory (or packet) in hexadecimal"),
+        ("disassemble", "disassemble", "the program; > is the next instruction, * a breakpoint"),
+        ("restart", "restart", "to the first instruction"),
+        ("help", "help", "this list; every command may be shortened"),
+        ("quit", "quit", "leave"),
+    ];
+
+    private readonly ulong[] _before = new ulong[Limits.Registers];
+
+    /// <summary>Whether a command was not understood.</summary>
+    public bool HadError { get; private set; }
+
+    /// <summary>Reads commands until quit or the end of the input.</summary>
+    /// <param name="input">The commands.</param>
+    /// <param name="prompt">Written before each command, or empty.</param>
+    public void Run(TextReader input, string prompt)
+    {
+        Where();
+        while (true)
+        {
+            output.Write(prompt);
+            output.Flush();
+            if (input.ReadLine() is not { } line)
+                return;
+            foreach (string part in line.Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+                if (!Execute(part))
+                    return;
+        }
+    }
+
+    private bool Execute(string line)
+    {
+        if (line.StartsWith('#'))
+            return true;
+        string[] words = line.Split((char[])[' ', '\t'], 2, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        string argument = words.Length > 1 ? words[1] : "";
+        string name = s_commands.Select(c => c.Name).FirstOrDefault(n => n == words[0]) ??
+            s_commands.Select(c => c.Name).FirstOrDefault(n => n.StartsWith(words[0], StringComparison.Ordinal)) ?? "";
+        debugger.Registers.CopyTo(_before);
+        switch (name)
+        {
+            case "step": Step(Number(argument)); break;
+            case "back": Step(-Number(argument)); break;
+            case "run": RunOn(); break;
+            case "reverse": Say(debugger.ContinueBack() ? "breakpoint" : "start"); Where(); break;
+            case "breakpoint": Breakpoint(argument); break;
+            case "registers": Registers(all: true); break;
+            case "stack": Stack(); break;
+            case "memory": Memory(); break;
+            case "disassemble": Disassemble(); break;
+            case "restart": debugger.GoTo(0); Where(); break;
+            case "help": Help(); break;
+            case "quit": return false;
+            default: Wrong($"'{Escaper.Escape(words[0])}' is no command; help lists them"); break;
+        }
+        return true;
+    }
+
+    private void Say(string text) => output.WriteLine(text);
+
+    private void Wrong(string text)
+    {
+        HadError = true;
+        output.WriteLine(text);
+    }
+
+    private static long Number(string text) => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) ? number : 1;
+
+    private void Step(long count)
+    {
+        if (count < 0 && debugger.Steps == 0)
+            Wrong("at the start: there is nothing to take back");
+        else if (count > 0 && debugger.Result is not null)
+            Wrong("the program has ended; back takes an instruction back, restart goes to the start");
+        else
+            debugger.GoTo(Math.Max(0, debugger.Steps + count));
+        Where();
+    }
+
+    private void RunOn()
+    {
+        if (debugger.Result is not null)
+            Wrong("the program has ended; restart goes to the start");
+        else if (debugger.Continue())
+            Say("breakpoint");
+        Where();
+    }
+
+    private void Breakpoint(string argument)
+    {
+        if (argument == "reset")
+            debugger.Breakpoints.Clear();
+        else if (argument.Length > 0)
+        {
+            int slot = int.TryParse(argument, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+                ? number
+                : debugger.Program.Functions.Where(function => function.Name == argument).Select(function => function.Start).FirstOrDefault(-1);
+            if (slot < 0 || slot >= debugger.Program.Insns.Length)
+            {
+                Wrong($"breakpoints stand at slots 0 to {debugger.Program.Insns.Length - 1}, or at functions of the program");
+                return;
+            }
+            if (!debugger.Breakpoints.Remove(slot))
+                debugger.Breakpoints.Add(slot);
+        }
+        Say(debugger.Breakpoints.Count == 0 ? "no breakpoints" : "breakpoints: " + string.Join(' ', debugger.Breakpoints));
+    }
+
+    // What the last command changed, and the next instruction or the end.
+    private void Where()
+    {
+        Registers(all: false);
+        if (debugger.Result is { Fault: { } fault })
+            Say($"stopped at {fault.Insn}: {Escaper.Escape(fault.Message)}");
+        else if (debugger.Result is { } result)
+            Say("ended: r0 " + RunVerb.Hex(result.R0));
+        else
+            Say($"next: {Line(debugger.Slot)}");
+    }
+
+    private void Registers(bool all)
+    {
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"step {debugger.Steps}");
+        if (debugger.Depth > 1)
+            text.Append(CultureInfo.InvariantCulture, $"  frame {debugger.Depth}");
+        for (int i = 0; i < Limits.Registers; i++)
+            if (all || debugger.Registers[i] != _before[i])
+                text.Append(CultureInfo.InvariantCulture, $"  r{i} {RunVerb.Hex(debugger.Registers[i])}");
+        Say(text.ToString());
+        if (all && debugger.Result is null)
+            Say($"next: {Line(debugger.Slot)}");
+    }
+
+    private string Line(int slot)
+    {
+        string text = ObjectPrinter.Lines(bpf, debugger.Program).Where(line => line.Slot == slot).Select(line => line.Text.Trim()).FirstOrDefault("past the end");
+        return string.Create(CultureInfo.InvariantCulture, $"{slot}: {Escaper.Escape(text)}");
+    }
+
+    private void Stack()
+    {
+        ReadOnlySpan<byte> stack = debugger.Stack;
+        bool isEmpty = true;
+        for (int at = 0; at < stack.Length; at += 8)
+        {
+            ulong word = System.Buffers.Binary.BinaryPrimitives.ReadUInt64LittleEndian(stack[at..]);
+            if (word == 0)
+                continue;
+            isEmpty = false;
+            Say(string.Create(CultureInfo.InvariantCulture, $"r10 - {stack.Length - at,3}  {Convert.ToHexStringLower(stack.Slice(at, 8))}  {RunVerb.Hex(word)}"));
+        }
+        if (isEmpty)
+            Say("all zero");
+    }
+
+    private void Memory()
+    {
+        ReadOnlySpan<byte> memory = debugger.Memory;
+        for (int at = 0; at < memory.Length; at += BytesPerLine)
+            Say(string.Create(CultureInfo.InvariantCulture, $"0x{at:x4}:  {Convert.ToHexStringLower(memory.Slice(at, Math.Min(BytesPerLine, memory.Length - at)))}"));
+        if (memory.IsEmpty)
+            Say("no memory");
+    }
+
+    private void Disassemble()
+    {
+        foreach ((int slot, string text) in ObjectPrinter.Lines(bpf, debugger.Program))
+        {
+            if (debugger.Program.FunctionAt(slot) is { } function && debugger.Program.Functions.Length > 1)
+                Say($"{Escaper.Escape(function.Name)}:");
+            char mark = slot == debugger.Slot && debugger.Result is null ? '>' : debugger.Breakpoints.Contains(slot) ? '*' : ' ';
+            Say(string.Create(CultureInfo.InvariantCulture, $"{mark}{slot,5}  {Escaper.Escape(text)}"));
+        }
+    }
+
+    private void Help()
+    {
+        foreach ((_, string form, string help) in s_commands)
+            Say($"  {form,-34}{help}");
+    }
+}
