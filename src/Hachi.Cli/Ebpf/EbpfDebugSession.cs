@@ -23,6 +23,7 @@ internal sealed class EbpfDebugSession(BpfObject bpf, EbpfDebugger debugger, Tex
         ("registers", "registers", "r0 to r10, the next instruction"),
         ("stack", "stack", "the words of the innermost function's stack that are not zero"),
         ("memory", "memory", "the memory (or packet) in hexadecimal"),
+        ("maps", "maps", "the elements of the maps; of arrays those that are not zero"),
         ("disassemble", "disassemble", "the program; > is the next instruction, * a breakpoint"),
         ("restart", "restart", "to the first instruction"),
         ("help", "help", "this list; every command may be shortened"),
@@ -71,6 +72,7 @@ internal sealed class EbpfDebugSession(BpfObject bpf, EbpfDebugger debugger, Tex
             case "registers": Registers(all: true); break;
             case "stack": Stack(); break;
             case "memory": Memory(); break;
+            case "maps": Maps(); break;
             case "disassemble": Disassemble(); break;
             case "restart": debugger.GoTo(0); Where(); break;
             case "help": Help(); break;
@@ -185,6 +187,18 @@ internal sealed class EbpfDebugSession(BpfObject bpf, EbpfDebugger debugger, Tex
             Say(string.Create(CultureInfo.InvariantCulture, $"0x{at:x4}:  {Convert.ToHexStringLower(memory.Slice(at, Math.Min(BytesPerLine, memory.Length - at)))}"));
         if (memory.IsEmpty)
             Say("no memory");
+    }
+
+    private void Maps()
+    {
+        bool isEmpty = true;
+        foreach (string line in debugger.Object.Maps.SelectMany(MapText.Lines))
+        {
+            Say(line);
+            isEmpty = false;
+        }
+        if (isEmpty)
+            Say("no elements");
     }
 
     private void Disassemble()

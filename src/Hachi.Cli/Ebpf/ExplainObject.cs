@@ -67,10 +67,14 @@ internal static class ExplainObject
     {
         KernelVersion? newest = null;
         for (int i = 0; i < program.Insns.Length; i += program.Insns[i].IsWide ? 2 : 1)
-            if (OpTable.Find(program.Insns[i])?.Kernel is { } since && (newest is null || since.CompareTo(newest.Value) > 0))
+            if (OpTable.Find(AsLoaded(program.Insns[i]))?.Kernel is { } since && (newest is null || since.CompareTo(newest.Value) > 0))
                 newest = since;
         return newest;
     }
+
+    // Maps are named by index here; loaders put descriptors in their place.
+    private static Insn AsLoaded(Insn insn) =>
+        insn.IsWide && insn.Src is Pseudo.MapIdx or Pseudo.MapIdxValue ? insn with { Src = insn.Src == Pseudo.MapIdx ? (byte)Pseudo.MapFd : (byte)Pseudo.MapValue } : insn;
 
     private static void WriteJson(Utf8JsonWriter to, BpfObject bpf)
     {

@@ -26,13 +26,15 @@ internal sealed class DebugVerb : IVerb
     private readonly Option<string?> _section = new("--section") { Description = "eBPF: which program of the object, by name or section", HelpName = "S" };
     private readonly Option<string?> _memory = new("--mem") { Description = "eBPF: the memory that r1 points to, as hexadecimal digits", HelpName = "HEX" };
 
+    private readonly Option<string[]> _map = new("--map") { Description = "eBPF: fill a map before the run: lines KEY = VALUE (may be repeated)", HelpName = "NAME=FILE" };
+
     public string Name => "debug";
 
     public string Summary => "Step a filter or an eBPF program, forwards and backwards";
 
     public string Usage => """
         debug EXPR|PROG FILE|--sample [-O0] [--meta NAME=VALUE,...]
-        debug PROG [--section S] [--mem HEX]
+        debug PROG [--section S] [--mem HEX] [--map NAME=FILE]...
         """;
 
     public string Examples => """
@@ -44,14 +46,14 @@ internal sealed class DebugVerb : IVerb
 
     public string About => """
         Commands stand one a line or between semicolons: step, back, run, reverse, breakpoint, registers, memory, dump, packet, meta, disassemble, select,
-        restart, help, quit; for eBPF also stack. The status is 2 when one of them was not understood.
+        restart, help, quit; for eBPF also stack and maps. The status is 2 when one of them was not understood.
         """;
 
     public void Build(Command command, Shell shell)
     {
         command.Add(_program);
         command.Add(_file);
-        foreach (Option option in (Option[])[_sample, _plain, _meta, _section, _memory])
+        foreach (Option option in (Option[])[_sample, _plain, _meta, _section, _memory, _map])
             command.Add(option);
         command.SetAction(parse => Run(parse, shell));
     }
@@ -89,7 +91,7 @@ internal sealed class DebugVerb : IVerb
         BpfObject bpf = ObjectFile.Read(shell, path);
         bpf = RunVerb.Single(bpf, ObjectFile.Choose(bpf, parse.GetValue(_section)));
         RunVerb.Load(shell, bpf, new VmOptions { Engine = VmEngine.Interpreter }).Dispose();
-        using EbpfDebugger? debugger = EbpfDebugger.Open(bpf, 0, RunVerb.ParseMemory(parse.GetValue(_memory)), out _);
+        using EbpfDebugger? debugger = EbpfDebugger.Open(bpf, 0, RunVerb.ParseMemory(parse.GetValue(_memory)), out _, prepare: vm => MapText.Fill(shell, vm, parse.GetValue(_map) ?? []));
         var session = new EbpfDebugSession(bpf, debugger!, shell.Out);
         using var input = new StreamReader(shell.OpenInput("-"));
         session.Run(input, shell.IsTerminal && !Console.IsInputRedirected ? "> " : "");

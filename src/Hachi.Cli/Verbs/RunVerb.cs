@@ -21,6 +21,8 @@ internal sealed class RunVerb : IVerb
     private readonly Option<string> _engine = new("--engine") { Description = "interp, il, x64 or auto (the fastest there is)", DefaultValueFactory = _ => "auto", HelpName = "E" };
     private readonly Option<long?> _fuel = new("--fuel") { Description = "Stop after about so many instructions (default 4294967296)", HelpName = "N" };
     private readonly Option<bool> _trace = new("--trace") { Description = "Show each instruction and the register that it changes" };
+    private readonly Option<string[]> _map = new("--map") { Description = "Fill a map before the run: lines KEY = VALUE (may be repeated)", HelpName = "NAME=FILE" };
+    private readonly Option<bool> _maps = new("--maps") { Description = "Show the elements of the maps after the run" };
     private readonly Option<bool> _json = new("--json") { Description = "One JSON document" };
     private readonly Option<bool> _conformance = new("--conformance") { Description = "Read the program as hexadecimal bytes from standard input (bpf_conformance's plugin protocol); PROG is the memory, as hexadecimal digits" };
 
@@ -29,7 +31,7 @@ internal sealed class RunVerb : IVerb
     public string Summary => "Run an eBPF program in user space";
 
     public string Usage => """
-        run PROG [--section S] [--mem HEX] [--engine E] [--fuel N] [--trace] [--json]
+        run PROG [--section S] [--mem HEX] [--engine E] [--map NAME=FILE]... [--maps] [--fuel N] [--trace] [--json]
         run --conformance [MEMHEX] [--engine E]
         """;
 
@@ -45,7 +47,7 @@ internal sealed class RunVerb : IVerb
     public void Build(Command command, Shell shell)
     {
         command.Add(_program);
-        foreach (Option option in (Option[])[_section, _memory, _engine, _fuel, _trace, _json, _conformance])
+        foreach (Option option in (Option[])[_section, _memory, _engine, _map, _maps, _fuel, _trace, _json, _conformance])
             command.Add(option);
         command.SetAction(parse => parse.GetValue(_conformance) ? RunConformance(parse, shell) : Run(parse, shell));
     }
@@ -61,10 +63,14 @@ internal sealed class RunVerb : IVerb
         if (parse.GetValue(_fuel) is { } fuel)
             options = options with { Fuel = fuel > 0 ? fuel : throw new CommandException("--fuel is a number from 1 on") };
         using VmObject vm = Load(shell, bpf, options);
+        MapText.Fill(shell, vm, parse.GetValue(_map) ?? []);
         VmResult result = vm.Programs[0].Run(ParseMemory(parse.GetValue(_memory)));
         trace?.End(result);
+        string[] elements = parse.GetValue(_maps) ? [.. vm.Maps.SelectMany(MapText.Lines)] : [];
+        foreach (string line in parse.GetValue(_json) ? [] : elements)
+            shell.Out.WriteLine(line);
         if (parse.GetValue(_json))
-            shell.WriteJson(to => WriteJson(to, bpf.Programs[0].Name, result));
+            shell.WriteJson(to => WriteJson(to, bpf.Programs[0].Name, result, elements));
         else if (result.Success)
             shell.Out.WriteLine(Hex(result.R0));
         if (result.Fault is { } fault && !parse.GetValue(_json))
@@ -158,7 +164,7 @@ internal sealed class RunVerb : IVerb
             shell.Error.WriteLine("  " + string.Join("  ", fault.Registers.Select((value, i) => $"r{i} {Hex(value)}")));
     }
 
-    private static void WriteJson(Utf8JsonWriter to, string program, VmResult result)
+    private static void WriteJson(Utf8JsonWriter to, string program, VmResult result, string[] elements)
     {
         to.WriteStartObject();
         to.WriteString("program", program);
@@ -176,6 +182,13 @@ internal sealed class RunVerb : IVerb
                 to.WriteStringValue(Hex(value));
             to.WriteEndArray();
             to.WriteEndObject();
+        }
+        if (elements.Length > 0)
+        {
+            to.WriteStartArray("maps");
+            foreach (string line in elements)
+                to.WriteStringValue(line);
+            to.WriteEndArray();
         }
         to.WriteEndObject();
     }

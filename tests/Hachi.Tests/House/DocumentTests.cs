@@ -4,7 +4,8 @@ namespace Hachi.Tests.House;
 
 /// <summary>
 /// Every command in README and docs is run. In a fenced block marked <c>console</c> a line <c>$ COMMAND</c> is given to a shell, in one folder a document,
-/// and what it prints must be the lines below it; a line <c>...</c> stands for any lines. Blocks marked <c>sh</c> are not run and must not call hachi.
+/// and what it prints must be the lines below it; a line <c>...</c> stands for any lines. Blocks marked <c>sh</c> are not run and must not call hachi;
+/// one marked <c>file NAME</c> is a file that the commands find.
 /// </summary>
 public sealed class DocumentTests
 {
@@ -29,6 +30,8 @@ public sealed class DocumentTests
             string shim = Path.Combine(folder, "hachi");
             File.WriteAllText(shim, $"#!/bin/sh\nexec dotnet '{Path.Combine(AppContext.BaseDirectory, "Hachi.Cli.dll")}' \"$@\"\n");
             File.SetUnixFileMode(shim, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            foreach ((string kind, List<string> lines) in blocks.Where(block => block.Kind.StartsWith("file ", StringComparison.Ordinal)))
+                File.WriteAllLines(Path.Combine(folder, Path.GetFileName(kind["file ".Length..])), lines);
             foreach ((string _, List<string> lines) in blocks.Where(block => block.Kind == "console"))
                 RunBlock(document, folder, lines);
         }

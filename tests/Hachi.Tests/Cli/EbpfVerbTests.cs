@@ -1,0 +1,107 @@
+using System.Text;
+using System.Text.Json;
+using Hachi.Cli;
+
+namespace Hachi.Tests.Cli;
+
+/// <summary>The verbs on eBPF objects with maps: run, debug, explain object, disasm.</summary>
+public sealed class EbpfVerbTests : IDisposable
+{
+    private const string Counter = """
+        .license "GPL"
+        .map counts array key 4 value 8 entries 4
+        .map seen hash key 2 value 2 entries 4
+        .map lifo stack key 0 value 4 entries 4
+                r2 = map[counts][0]+8
+                r3 = *(u64 *)(r2 + 0)
+                r3 += 1
+                *(u64 *)(r2 + 0) = r3
+                r0 = r3
+                exit
+        """;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("hachi-cli-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Maps_are_filled_and_shown()
+    {
+        string program = Write("c.asm", Counter);
+        CommandRun run = CommandRun.Hachi("run", program, "--map", "counts=" + Write("a", "# the second\n1 = 41\n3=0x10\n"), "--map", "seen=" + Write("b", "hex:0102 = hex:ffee\n"), "--map", "lifo=" + Write("c", "5\n"), "--maps");
+        Assert.Equal("", run.Error);
+        Assert.Equal("counts[1] = 42\ncounts[3] = 16\nseen[513] = 61183\n0x2a\n", run.Text);
+    }
+
+    [Theory]
+    [InlineData("counts", "map 'counts'", "9 = 1")]
+    [InlineData("counts", "KEY = VALUE", "9")]
+    [InlineData("counts", "no number of 8 bytes", "1 = x")]
+    [InlineData("seen", "no number of 2 bytes", "1 = 65536")]
+    [InlineData("seen", "not 2 bytes", "1 = hex:00")]
+    [InlineData("lifo", "no keys", "1 = 2")]
+    [InlineData("nothing", "there are: counts, seen, lifo", "1 = 2")]
+    public void Bad_map_files_are_told(string map, string said, string line)
+    {
+        CommandRun run = CommandRun.Hachi("run", Write("c.asm", Counter), "--map", map + "=" + Write("a", line));
+        Assert.Equal(ExitStatus.BadInput, run.Status);
+        Assert.Contains(said, run.Error);
+    }
+
+    [Fact]
+    public void Debug_goes_both_ways()
+    {
+        string program = Write("c.asm", Counter);
+        CommandRun run = CommandRun.HachiWith("break 3; run; maps; step; maps; back; maps; run; reverse; registers; stack; memory; disassemble; restart; quit"u8.ToArray(), "debug", program, "--mem", "0102");
+        Assert.Equal((0, ""), (run.Status, run.Error));
+        Assert.Contains("breakpoints: 3\nbreakpoint\nstep 2  r2 0x1000000008\nnext: 3: r3 += 0x1\nno elements\n", run.Text);
+        Assert.Contains("ended: r0 0x1\nbreakpoint\nstep 2", run.Text);
+        Assert.Contains("all zero\n0x0000:  0102\n", run.Text);
+        Assert.Contains(">    3          r3 += 0x1\n", run.Text);
+        Assert.Equal(ExitStatus.BadInput, CommandRun.HachiWith("fly"u8.ToArray(), "debug", program).Status);
+        Assert.Equal(ExitStatus.BadInput, CommandRun.HachiWith("break 99"u8.ToArray(), "debug", program).Status);
+    }
+
+    [Fact]
+    public void Debug_stops_at_faults()
+    {
+        CommandRun run = CommandRun.HachiWith("run; step"u8.ToArray(), "debug", Write("f.asm", "r0 = *(u8 *)(r0 + 1)\nexit"));
+        Assert.Contains("stopped at 0: read of 1 byte through a null pointer", run.Text);
+        Assert.Equal(ExitStatus.BadInput, run.Status);
+    }
+
+    [Fact]
+    public void Objects_are_explained_and_disassembled()
+    {
+        string path = Path.Combine(_folder, "a.o");
+        File.WriteAllBytes(path, Clang.Build(Object.Sources.Everything));
+        string text = CommandRun.Hachi("explain", "object", path).Text;
+        Assert.Contains("program xdp_second: xdp, section xdp", text);
+        Assert.Contains("  helpers bpf_ringbuf_output\n", text);
+        Assert.Contains("map outer: array_of_maps, key 4, value 4, entries 8, of array maps, filled with 1: inner1, 5: inner2\n", text);
+        using JsonDocument json = JsonDocument.Parse(CommandRun.Hachi("explain", "object", path, "--json").Output);
+        Assert.Equal(3, json.RootElement.GetProperty("programs").GetArrayLength());
+        string listing = CommandRun.Hachi("disasm", path, "--check").Text;
+        Assert.Contains("call bpf_ringbuf_output#130", listing);
+        Assert.Contains("call twice", listing);
+        Assert.Contains("r1 = map[counts]", listing);
+    }
+
+    [Fact]
+    public void What_cannot_be_linked_is_still_disassembled()
+    {
+        string path = Path.Combine(_folder, "a.o");
+        File.WriteAllBytes(path, Clang.Build(Object.Sources.Everything, "-g0"));
+        CommandRun run = CommandRun.Hachi("disasm", path);
+        Assert.Equal(0, run.Status);
+        Assert.Contains("HO0006", run.Error);
+        Assert.Contains("# section xdp\n", run.Text);
+    }
+
+    private string Write(string name, string text)
+    {
+        string path = Path.Combine(_folder, name);
+        File.WriteAllText(path, text, new UTF8Encoding(false));
+        return path;
+    }
+}
