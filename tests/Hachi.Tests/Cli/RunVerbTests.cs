@@ -71,11 +71,11 @@ public sealed class RunVerbTests
     [Fact]
     public void A_trace_shows_what_changes()
     {
-        CommandRun run = CommandRun.HachiWith("r0 = 5\ncall f\nexit\nf: r0 += 1\nexit"u8.ToArray(), "run", "-", "--trace");
+        CommandRun run = CommandRun.HachiWith("r1 = 5\ncall f\nexit\nf: r1 += 1\nr0 = r1\nexit"u8.ToArray(), "run", "-", "--trace");
         string[] lines = [.. run.Text.Split('\n').Select(line => line.TrimEnd())];
-        Assert.Equal("    0: r0 = 0x5                               r0 0x5", lines[0]);
-        Assert.Equal("    3:   r0 += 0x1                            r0 0x6", lines[2]);
-        Assert.Equal("0x6", lines[5]);
+        Assert.Equal("    0: r1 = 0x5                               r1 0x5", lines[0]);
+        Assert.Equal("    3:   r1 += 0x1                            r1 0x6", lines[2]);
+        Assert.Equal("0x6", lines[6]);
     }
 
     [Fact]
@@ -129,6 +129,23 @@ public sealed class RunVerbTests
         }
         Assert.True(wrong.Count == 0, $"{wrong.Count} of {run}:\n" + string.Join('\n', wrong));
         Assert.InRange(run, 200, 1000);
+    }
+
+    // Reserved fields that are set: nothing may run them.
+    [Fact]
+    public void The_suite_s_malformed_programs_are_refused()
+    {
+        int run = 0;
+        foreach (string file in Directory.GetFiles(Shared.Find("corpus/bpf_conformance/negative"), "unused-*.data"))
+        {
+            string digits = string.Concat(Sections(file)["raw"].Split('\n').Select(line => line.Split('#')[0] + " ")).Replace("0x", "", StringComparison.Ordinal);
+            if (!digits.Any(char.IsAsciiHexDigit))
+                continue;
+            CommandRun answer = CommandRun.HachiWith(Encoding.ASCII.GetBytes(digits), "run", "--conformance");
+            Assert.True(answer.Status == ExitStatus.BadInput && answer.Error.Contains("HA02", StringComparison.Ordinal), $"{Path.GetFileName(file)}: status {answer.Status} {answer.Error}");
+            run++;
+        }
+        Assert.InRange(run, 30, 1000);
     }
 
     private static Dictionary<string, string> Sections(string file)
