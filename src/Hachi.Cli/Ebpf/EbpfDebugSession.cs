@@ -30,6 +30,7 @@ internal sealed class EbpfDebugSession(BpfObject bpf, EbpfDebugger debugger, Tex
         ("quit", "quit", "leave"),
     ];
 
+    private readonly SourceLines _sources = new(bpf);
     private readonly ulong[] _before = new ulong[Limits.Registers];
 
     /// <summary>Whether a command was not understood.</summary>
@@ -141,7 +142,14 @@ internal sealed class EbpfDebugSession(BpfObject bpf, EbpfDebugger debugger, Tex
         else if (debugger.Result is { } result)
             Say("ended: r0 " + RunVerb.Hex(result.R0));
         else
-            Say($"next: {Line(debugger.Slot)}");
+            SayNext();
+    }
+
+    private void SayNext()
+    {
+        if (_sources.At(debugger.Program, debugger.Slot) is { } source)
+            Say(Escaper.Escape($"{source.Place}: {source.Text}"));
+        Say($"next: {Line(debugger.Slot)}");
     }
 
     private void Registers(bool all)
@@ -155,7 +163,7 @@ internal sealed class EbpfDebugSession(BpfObject bpf, EbpfDebugger debugger, Tex
                 text.Append(CultureInfo.InvariantCulture, $"  r{i} {RunVerb.Hex(debugger.Registers[i])}");
         Say(text.ToString());
         if (all && debugger.Result is null)
-            Say($"next: {Line(debugger.Slot)}");
+            SayNext();
     }
 
     private string Line(int slot)

@@ -14,7 +14,9 @@ internal sealed class RunTrace(BpfObject bpf, TextWriter output)
 
     private readonly Dictionary<ProgramSpec, Dictionary<int, string>> _lines = new(ReferenceEqualityComparer.Instance);
     private readonly ulong[] _before = new ulong[Limits.Registers];
+    private readonly SourceLines _sources = new(bpf);
     private string? _pending;
+    private SourceLine? _source;
 
     /// <summary>The watch.</summary>
     public bool Before(VmStep step)
@@ -23,6 +25,9 @@ internal sealed class RunTrace(BpfObject bpf, TextWriter output)
         ProgramSpec program = step.Program.Spec;
         if (!_lines.TryGetValue(program, out Dictionary<int, string>? lines))
             _lines[program] = lines = ObjectPrinter.Lines(bpf, program).ToDictionary(line => line.Slot, line => line.Text.Trim());
+        if (_sources.At(program, step.Slot) is { } source && source.Place != _source?.Place)
+            output.WriteLine(Escaper.Escape($"{source.Place}: {source.Text}"));
+        _source = _sources.At(program, step.Slot);
         string text = Escaper.Escape(lines.GetValueOrDefault(step.Slot, ""));
         _pending = $"{step.Slot,5}: {new string(' ', (step.Depth - 1) * 2)}{text}";
         step.Registers.CopyTo(_before);

@@ -160,6 +160,8 @@ internal sealed class RunVerb : IVerb
         text.Append(function == program.Name ? "" : $" (in {Escaper.Escape(function)})");
         shell.Fail($"{text}: {fault.Message}", status: ExitStatus.Stopped);
         shell.Error.WriteLine($"  {Escaper.Escape(line)}");
+        if (new SourceLines(bpf).At(program, fault.Insn) is { } source)
+            shell.Error.WriteLine($"  {Escaper.Escape($"{source.Place}: {source.Text}")}");
         if (!fault.Registers.IsEmpty)
             shell.Error.WriteLine("  " + string.Join("  ", fault.Registers.Select((value, i) => $"r{i} {Hex(value)}")));
     }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Hachi.Btf;
+using Hachi.Object.Elf;
 using Hachi.Isa;
 using Hachi.Text;
 using Hachi.Uapi;

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Collections.Immutable;
 using Hachi.Btf;
+using Hachi.Object.Elf;
 using Hachi.Text;
 using Hachi.Uapi;
 

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Text;
 using Hachi.Btf;
+using Hachi.Object.Elf;
 using Hachi.Isa;
 using Hachi.Text;
 using Hachi.Uapi;

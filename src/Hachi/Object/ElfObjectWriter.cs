@@ -1,5 +1,6 @@
 using System.Text;
 using Hachi.Btf;
+using Hachi.Object.Elf;
 using Hachi.Isa;
 using Hachi.Uapi;
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using Hachi.Asm;
 using Hachi.Isa;
+using Hachi.Text;
 using Hachi.Uapi;
 
 namespace Hachi.Object;
@@ -14,7 +15,7 @@ public static class ObjectPrinter
 
     /// <summary>The whole object.</summary>
     /// <param name="bpf">The object.</param>
-    /// <param name="isWhole">Whether all is written; otherwise the text is for reading, without types and places in the old file.</param>
+    /// <param name="isWhole">Whether all is written; otherwise the text is for reading, without types and places in the old file, but with the lines of the source where the object tells them.</param>
     public static string Print(BpfObject bpf, bool isWhole = true)
     {
         var text = new StringBuilder();
@@ -24,11 +25,12 @@ public static class ObjectPrinter
             text.Append(CultureInfo.InvariantCulture, $".version {bpf.KernelVersion}\n");
         foreach (MapSpec map in bpf.Maps)
             PrintMap(text, map);
+        var lines = new SourceLines(isWhole ? new BpfObject() : bpf);
         for (int i = 0; i < bpf.Programs.Length; i++)
         {
             if (text.Length > 0)
                 text.Append('\n');
-            PrintProgram(text, bpf, bpf.Programs[i], isWhole);
+            PrintProgram(text, bpf, bpf.Programs[i], isWhole ? null : lines);
         }
         foreach (ExternSpec each in bpf.Externs)
             PrintExtern(text, bpf, each);
@@ -76,8 +78,11 @@ public static class ObjectPrinter
         }
     }
 
-    private static void PrintProgram(StringBuilder text, BpfObject bpf, ProgramSpec program, bool isWhole)
+    // With lines the text is for reading: they stand as comments over what they made.
+    private static void PrintProgram(StringBuilder text, BpfObject bpf, ProgramSpec program, SourceLines? lines)
     {
+        bool isWhole = lines is null;
+        SourceLine? last = null;
         AppendName(text.Append(".program "), program.Name);
         if (program.Type != ProgramType.Unspec)
             text.Append(' ').Append(program.Type.Name());
@@ -94,6 +99,9 @@ public static class ObjectPrinter
         {
             for (; next < program.Functions.Length && program.Functions[next].Start <= slot; next++)
                 PrintFunction(text, program.Functions[next], isWhole);
+            if (lines?.At(program, slot) is { } source && source.Place != last?.Place)
+                text.Append("# ").Append(Escaper.Escape($"{source.Place}: {source.Text}")).Append('\n');
+            last = lines?.At(program, slot) ?? last;
             text.Append(line).Append('\n');
         }
         for (; next < program.Functions.Length; next++)

@@ -110,6 +110,29 @@ public sealed class ElfObjectTests
     }
 
     [Fact]
+    public void Instructions_know_their_source()
+    {
+        BpfObject bpf = Read(Clang.Build("""
+            static __noinline u64 help(u64 x)
+            {
+                return x * 1234567;
+            }
+            SEC("xdp") u64 first(u64 x) { return help(x) + 1; }
+            SEC("xdp") u64 second(u64 x) { return help(x) + 3; }
+            """));
+        var sources = new SourceLines(bpf);
+        foreach (ProgramSpec program in bpf.Programs)
+        {
+            int multiply = program.Insns.ToList().FindIndex(insn => insn.Imm == 1234567);
+            SourceLine source = sources.At(program, multiply)!.Value;
+            Assert.Equal("return x * 1234567;", source.Text);
+            Assert.StartsWith("a.c:", source.Place);
+            Assert.Contains(program.Name, sources.At(program, 0)!.Value.Text);
+        }
+        Assert.True(new SourceLines(Read(Clang.Build(Sources.OldMaps, "-g0"))).IsEmpty);
+    }
+
+    [Fact]
     public void Other_files_are_refused_with_the_reason()
     {
         Assert.Contains("big-endian", Words(ElfObjectReader.Read(Clang.Build("SEC(\"xdp\") int f(void *c) { return 2; }", "-mbig"))));
@@ -158,6 +181,8 @@ public sealed class ElfObjectTests
             ObjectRead read = ElfObjectReader.Read(file);
             Assert.Equal(read.Object is null, read.Diagnostics.Any(diagnostic => diagnostic.Severity == Severity.Error));
             ok += read.Success ? 1 : 0;
+            foreach (ProgramSpec program in read.Object?.Programs ?? [])
+                _ = new SourceLines(read.Object!).At(program, random.Next(program.Insns.Length));
         }
         Assert.InRange(ok, 1, int.MaxValue);
     }

@@ -1,7 +1,7 @@
 using Hachi.Btf;
 using Hachi.Uapi;
 
-namespace Hachi.Object;
+namespace Hachi.Object.Elf;
 
 /// <summary>
 /// A map's definition from its structure's type: <c>__uint(name, N)</c> is a pointer to an array of N, <c>__type(name, T)</c> a pointer to T, <c>__ulong(name, N)</c> an

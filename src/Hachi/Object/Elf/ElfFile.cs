@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using Hachi.Text;
 
-namespace Hachi.Object;
+namespace Hachi.Object.Elf;
 
 /// <summary>A section of an ELF file.</summary>
 /// <param name="Name">Its name.</param>

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 
-namespace Hachi.Object;
+namespace Hachi.Object.Elf;
 
 /// <summary>A relocatable ELF file for BPF in the making: sections, symbols, relocations. The counterpart of <see cref="ElfFile"/>.</summary>
 internal sealed class ElfImage
