@@ -211,7 +211,9 @@ internal static class HelperWriter
         if (word.EndsWith('?'))
             flags.Add("ArgumentFlags.MaybeNull");
         foreach (string part in parts[1..])
-            if (!int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out size))
+            if (int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int number))
+                size = number;
+            else
                 flags.Add("ArgumentFlags." + (part == "ro" ? "ReadOnly" : Generator.Pascal(part)));
         return (s_kinds.GetValueOrDefault(parts[0]) ?? Generator.Pascal(parts[0]), flags.Count == 0 ? "0" : string.Join(" | ", flags), size);
     }

@@ -5,8 +5,7 @@ namespace Hachi.Vm.Maps;
 /// <summary>A program array: the targets of tail calls. Its elements are programs of this machine, set from C#.</summary>
 public sealed unsafe class ProgramArrayMap : VmMap
 {
-    private object?[] _targets = [];
-    private uint[] _ids = [];
+    private VmProgram?[] _targets = [];
 
     internal ProgramArrayMap(MapSpec spec, MapSettings settings)
         : base(spec, settings)
@@ -15,27 +14,25 @@ public sealed unsafe class ProgramArrayMap : VmMap
 
     /// <summary>Puts a program into a slot.</summary>
     /// <param name="index">The slot.</param>
-    /// <param name="program">The program; what the machine's tail call understands.</param>
-    /// <param name="id">The number that reading the slot gives.</param>
+    /// <param name="program">The program; it must outlive the map.</param>
     /// <returns>0, or <c>-E2BIG</c>.</returns>
-    internal int Set(uint index, object program, uint id)
+    public int Set(uint index, VmProgram program)
     {
+        ArgumentNullException.ThrowIfNull(program);
         if (index >= Spec.MaxEntries)
             return -Errno.TooBig;
-        _ids[index] = id;
         Volatile.Write(ref _targets[index], program);
         return 0;
     }
 
     /// <summary>The program in a slot, or null.</summary>
-    internal object? Target(ulong index) => index < (ulong)_targets.Length ? Volatile.Read(ref _targets[index]) : null;
+    internal VmProgram? Target(ulong index) => index < (ulong)_targets.Length ? Volatile.Read(ref _targets[index]) : null;
 
     internal override int Build()
     {
-        if (!Charge(12L * Spec.MaxEntries))
+        if (!Charge(8L * Spec.MaxEntries))
             return -Errno.Nomem;
-        _targets = new object?[Spec.MaxEntries];
-        _ids = new uint[Spec.MaxEntries];
+        _targets = new VmProgram?[Spec.MaxEntries];
         return 0;
     }
 
@@ -54,7 +51,8 @@ public sealed unsafe class ProgramArrayMap : VmMap
         uint index = *(uint*)key;
         if (Target(index) is null)
             return -Errno.Noent;
-        *(uint*)value = _ids[index];
+        // The kernel gives the program's id; here a slot that is taken reads as its own number.
+        *(uint*)value = index + 1;
         return 0;
     }
 }
