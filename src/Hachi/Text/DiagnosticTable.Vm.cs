@@ -14,7 +14,7 @@ public static partial class DiagnosticTable
         "Arenas, kernel functions and kernel variables live in the kernel's memory; the user-space machine has none. Load the program into the kernel instead.");
 
     /// <summary>A helper that the machine does not have.</summary>
-    public static readonly DiagnosticInfo VmHelperMissing = Add("HV0004", Severity.Error, "instruction {0}: helper {1} is not available here",
+    public static readonly DiagnosticInfo VmHelperMissing = Add("HV0004", Severity.Error, "instruction {0}: helper {1} is not available to this program",
         "The program calls a helper function that this context does not offer; register one under that number, or choose another context.");
 
     /// <summary>An engine that this build or processor does not have.</summary>

@@ -79,17 +79,22 @@ public sealed class VmObject : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        if (IsDisposed)
+            return;
+        IsDisposed = true;
         foreach (VmProgram? program in _programs)
             program?.Release();
         foreach (VmMap map in _maps)
             map.Dispose();
     }
 
+    internal bool IsDisposed { get; private set; }
+
     internal VmMap[] MapArray => _maps;
 
     internal static ulong MapAddress(int index, long offset) => offset < 0 ? Handle.Map(index) : Region.AddressOf(Region.FirstMap + index, (uint)offset);
 
-    internal Invocation MakeInvocation() => new(_maps);
+    internal Invocation MakeInvocation() => new(_maps, Options);
 
     /// <summary>What the compilers may rely on about the maps.</summary>
     internal MapFacts[] MapFacts() => [.. _maps.Select(map => new MapFacts(map.Type, map.Spec.KeySize, map.Spec.ValueSize, map.ValueStride, map.Spec.MaxEntries, map.MemoryBytes,
@@ -130,7 +135,7 @@ public sealed class VmObject : IDisposable
     private bool Fill(VmMap map, uint index, string name)
     {
         if (map is ProgramArrayMap programs)
-            return FindProgram(name) is { } program && programs.Set(index, program.Unit, index) == 0;
+            return FindProgram(name) is { } program && programs.Set(index, program) == 0;
         return map is IMapOfMaps outer && FindMap(name) is { } inner && outer.Set(BitConverter.GetBytes(index), inner) == 0;
     }
 }

@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using Hachi.Vm.Debug;
+using Hachi.Vm.Helpers;
 using Hachi.Vm.Machine;
 using Hachi.Vm.Maps;
 
@@ -44,6 +46,12 @@ public sealed record VmOptions
     /// <summary>Options for the runners of conformance suites: the one helper that their cases call (5) is there and gives 0.</summary>
     public static VmOptions Conformance { get; } = new() { Helpers = new Dictionary<int, HelperBody> { [5] = static _ => 0 } };
 
-    /// <summary>Helpers by id.</summary>
+    /// <summary>Time, chance, the current task: what programs learn of the world outside.</summary>
+    public VmHost Host { get; init; } = new();
+
+    /// <summary>Helpers of the embedder's own; they come before those of the machine.</summary>
+    public ImmutableArray<VmHelper> CustomHelpers { get; init; } = [];
+
+    /// <summary>Helpers by id, before all others.</summary>
     internal IReadOnlyDictionary<int, HelperBody> Helpers { get; init; } = new Dictionary<int, HelperBody>();
 }

@@ -29,7 +29,7 @@ public sealed unsafe class VmProgram
         foreach (InvalidInsn invalid in Validity.Check(insns))
             diagnostics.Add(invalid.Diagnostic);
         if (diagnostics.Count == before)
-            _unit = UnitMaker.Make(owner, insns, diagnostics);
+            _unit = UnitMaker.Make(owner, spec.Type, insns, diagnostics);
         if (_unit is not null && owner.Options.Watch is { } watch)
         {
             VmProgram self = this;
@@ -41,6 +41,8 @@ public sealed unsafe class VmProgram
 
     /// <summary>What was loaded.</summary>
     public ProgramSpec Spec { get; }
+
+    internal VmObject Owner => _object;
 
     internal EbpfUnit Unit => _unit!;
 
@@ -54,6 +56,7 @@ public sealed unsafe class VmProgram
         fixed (byte* bytes = memory)
         {
             invocation.Reset(Unit, limit);
+            invocation.Session.Begin();
             ref Region context = ref invocation.Regions[Region.Context];
             if (context.Memory != bytes || context.Length != (uint)memory.Length || !context.IsWritable)
                 context.Set(Region.Context, 0, bytes, (uint)memory.Length, isWritable: true);
@@ -69,6 +72,7 @@ public sealed unsafe class VmProgram
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private Invocation Take()
     {
+        ObjectDisposedException.ThrowIf(_object.IsDisposed, _object);
         Invocation? idle = t_idle;
         if (idle is null || t_idleOf != _object)
             return _object.MakeInvocation();
@@ -80,6 +84,7 @@ public sealed unsafe class VmProgram
     {
         long left = invocation.State->Fuel;
         Fault? fault = invocation.State->Fault == 0 ? null : invocation.TakeFault();
+        invocation.Session.End();
         t_idle = invocation;
         t_idleOf = _object;
         return new VmResult(fault is null ? r0 : 0, limit - Math.Max(0, left), fault);

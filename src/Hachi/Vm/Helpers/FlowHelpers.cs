@@ -25,7 +25,7 @@ internal static unsafe class FlowHelpers
         if (f.Map is not ProgramArrayMap programs)
             return f.Refuse("bpf_tail_call: argument 2 is no program array");
         if (programs.Target((uint)f[2]) is not VmProgram target || f.Call.TailCalls >= Invocation.TailCallsMax)
-            return unchecked((ulong)-Errno.Noent);
+            return unchecked((ulong)-KernelError.Noent);
         if (!f.Session.Serves(target))
             return f.Refuse("bpf_tail_call: the program in that slot belongs to another object, and its maps are not these");
         return f.Charge(1) ? f.Call.TailCall(target.Unit) : 0;
@@ -36,9 +36,9 @@ internal static unsafe class FlowHelpers
         (ulong count, ulong context) = (f[0], f[2]);
         int function = Handle.FunctionStart(f[1]);
         if (f[3] != 0)
-            return unchecked((ulong)-Errno.Inval);
+            return unchecked((ulong)-KernelError.Inval);
         if ((uint)count > LoopsMax)
-            return unchecked((ulong)-Errno.TooBig);
+            return unchecked((ulong)-KernelError.TooBig);
         for (uint i = 0; i < (uint)count; i++)
         {
             if (!f.Charge(1))
@@ -58,7 +58,7 @@ internal static unsafe class FlowHelpers
         int function = Handle.FunctionStart(f[1]);
         VmMap map = f.Map;
         if (f[3] != 0 || map.Type is not (MapType.Array or MapType.PercpuArray or MapType.Hash or MapType.PercpuHash or MapType.LruHash or MapType.LruPercpuHash))
-            return unchecked((ulong)-Errno.Inval);
+            return unchecked((ulong)-KernelError.Inval);
         // The callback sees a copy of the key: the map's own lies where no program may look.
         byte* key = (byte*)NativeMemory.AllocZeroed((nuint)((map.KeySize + 7) & ~7));
         ulong address = f.Call.AddRegion(key, (uint)map.KeySize, isWritable: false);

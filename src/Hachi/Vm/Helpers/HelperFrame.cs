@@ -27,7 +27,7 @@ internal unsafe struct HelperFrame
     private HelperFrame(Invocation call)
     {
         Call = call;
-        Session = call.Session!;
+        Session = call.Session;
     }
 
     /// <summary>Argument n, from 0, as the program gave it.</summary>

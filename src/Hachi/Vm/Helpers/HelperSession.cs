@@ -5,7 +5,7 @@ using Hachi.Vm.Maps.Rings;
 namespace Hachi.Vm.Helpers;
 
 /// <summary>What helpers keep for one invocation: inner maps that the program holds, records that it has not submitted, locks. Everything is given back when the run ends, however it ends.</summary>
-internal sealed unsafe class HelperSession(Invocation invocation, VmMap[] maps, VmHost host)
+internal sealed unsafe class HelperSession(Invocation invocation, VmMap[] maps, VmOptions options)
 {
     private readonly List<(VmMap Map, ulong Region)> _inner = [];
     private readonly List<(ulong Address, RingBufferMap Ring, long Offset)> _reservations = [];
@@ -14,7 +14,10 @@ internal sealed unsafe class HelperSession(Invocation invocation, VmMap[] maps, 
     private bool _isUsed;
 
     /// <summary>The world outside.</summary>
-    public VmHost Host { get; } = host;
+    public VmHost Host { get; } = options.Host;
+
+    /// <summary>Processors that per-CPU maps keep values for.</summary>
+    public int Cpus { get; } = options.Maps.Cpus;
 
     /// <summary>The processor of this run: asked for when it is first needed.</summary>
     public int Cpu => _cpu >= 0 ? _cpu : AskCpu();
@@ -133,6 +136,6 @@ internal sealed unsafe class HelperSession(Invocation invocation, VmMap[] maps, 
     private int AskCpu()
     {
         int cpu = Host.Cpu();
-        return _cpu = (uint)cpu < (uint)Host.Cpus ? cpu : 0;
+        return _cpu = (uint)cpu < (uint)Cpus ? cpu : 0;
     }
 }

@@ -23,7 +23,7 @@ internal static unsafe class MapHelpers
     /// <summary>bpf_map_lookup_elem, written out because programs do little else.</summary>
     public static ulong Lookup(Invocation call)
     {
-        HelperSession session = call.Session!;
+        HelperSession session = call.Session;
         MachineState* state = call.State;
         ulong handle = state->Arguments[0];
         if (session.MapOf(handle) is not { } map)
@@ -40,7 +40,7 @@ internal static unsafe class MapHelpers
 
     private static ulong LookupPercpu(ref HelperFrame f)
     {
-        if (f[2] >= (ulong)f.Session.Host.Cpus || f.Map.UserValueSize == f.Map.ValueSize && f.Map.Type is not (MapType.PercpuArray or MapType.PercpuHash or MapType.LruPercpuHash))
+        if (f[2] >= (ulong)f.Session.Cpus || f.Map.UserValueSize == f.Map.ValueSize && f.Map.Type is not (MapType.PercpuArray or MapType.PercpuHash or MapType.LruPercpuHash))
             return 0;
         long offset = f.Map.FindOffset(f.Host(1), (int)f[2]);
         return offset < 0 ? 0 : f.Session.AddressOf(f.Map, f[0], offset);

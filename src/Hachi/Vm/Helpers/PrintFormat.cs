@@ -54,7 +54,7 @@ internal ref struct PrintFormat
             }
             _ = TryParse(format, ref i, out Conversion conversion);
             if (!print.Convert(ref frame, conversion, arguments[next++], ref textBytes))
-                return -Errno.Nospc;
+                return -KernelError.Nospc;
         }
         if (output.Length > 0)
             output[(int)Math.Min(print._length, output.Length - 1)] = 0;
@@ -67,7 +67,7 @@ internal ref struct PrintFormat
         for (int i = 0; i < format.Length; i++)
         {
             if (!IsPrintable(format[i]))
-                return -Errno.Inval;
+                return -KernelError.Inval;
             if (format[i] != '%')
                 continue;
             if (i + 1 < format.Length && format[i + 1] == '%')
@@ -76,7 +76,7 @@ internal ref struct PrintFormat
                 continue;
             }
             if (used++ >= count || !TryParse(format, ref i, out _))
-                return -Errno.Inval;
+                return -KernelError.Inval;
         }
         return 0;
     }

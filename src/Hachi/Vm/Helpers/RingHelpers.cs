@@ -45,7 +45,7 @@ internal static unsafe class RingHelpers
     {
         if (f.Map is not RingBufferMap ring)
             return NoRing(ref f);
-        return (f[3] & ~(NoWakeup | ForceWakeup)) != 0 ? unchecked((ulong)-Errno.Inval) : MapHelpers.Give(ring.Output(f.Host(1), f[2], f[3]));
+        return (f[3] & ~(NoWakeup | ForceWakeup)) != 0 ? unchecked((ulong)-KernelError.Inval) : MapHelpers.Give(ring.Output(f.Host(1), f[2], f[3]));
     }
 
     private static ulong NoRing(ref HelperFrame f) => f.Refuse($"map '{f.Map.Spec.Name}' is no ring buffer");
@@ -57,9 +57,9 @@ internal static unsafe class RingHelpers
             return f.Refuse($"map '{f.Map.Spec.Name}' is no perf event array");
         ulong flags = f[2], packetBytes = (flags & HelperFlags.CtxlenMask) >> 32;
         if ((flags & ~(HelperFlags.IndexMask | HelperFlags.CtxlenMask)) != 0)
-            return unchecked((ulong)-Errno.Inval);
+            return unchecked((ulong)-KernelError.Inval);
         if (packetBytes > (ulong)packet.Length)
-            return unchecked((ulong)-Errno.Fault);
+            return unchecked((ulong)-KernelError.Fault);
         return MapHelpers.Give(events.Output(flags & HelperFlags.IndexMask, f.Session.Cpu, f.Bytes(3), packet[..(int)packetBytes]));
     }
 }

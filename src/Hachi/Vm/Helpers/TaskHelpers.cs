@@ -53,7 +53,7 @@ internal static unsafe class TaskHelpers
         if (to.Length == 0 || TryRead(ref f, f[2], to, isUser))
             return 0;
         to.Clear();
-        return unchecked((ulong)-Errno.Fault);
+        return unchecked((ulong)-KernelError.Fault);
     }
 
     private static ulong ReadText(ref HelperFrame f, bool isUser)
@@ -64,7 +64,7 @@ internal static unsafe class TaskHelpers
             if (!TryRead(ref f, f[2] + (uint)i, to.Slice(i, 1), isUser))
             {
                 to.Clear();
-                return unchecked((ulong)-Errno.Fault);
+                return unchecked((ulong)-KernelError.Fault);
             }
             if (to[i] == 0)
                 return (ulong)i + 1;
@@ -87,7 +87,7 @@ internal static unsafe class TaskHelpers
             return f.Refuse($"map '{f.Map.Spec.Name}' holds no stack traces");
         ulong flags = f[2];
         if ((flags & ~(StackTraceMap.SkipMask | StackTraceMap.UserStack | StackTraceMap.FastCompare | StackTraceMap.Reuse)) != 0)
-            return unchecked((ulong)-Errno.Inval);
+            return unchecked((ulong)-KernelError.Inval);
         return MapHelpers.Give(stacks.Store(Frames(ref f, flags), flags));
     }
 
@@ -98,13 +98,13 @@ internal static unsafe class TaskHelpers
         if ((flags & ~(StackTraceMap.SkipMask | StackTraceMap.UserStack)) != 0 || to.Length % 8 != 0)
         {
             to.Clear();
-            return unchecked((ulong)-Errno.Inval);
+            return unchecked((ulong)-KernelError.Inval);
         }
         ReadOnlySpan<byte> frames = MemoryMarshal.AsBytes(Frames(ref f, flags));
         if (frames.Length == 0 && to.Length > 0)
         {
             to.Clear();
-            return unchecked((ulong)-Errno.Fault);
+            return unchecked((ulong)-KernelError.Fault);
         }
         int length = Math.Min(frames.Length, to.Length);
         frames[..length].CopyTo(to);

@@ -19,7 +19,7 @@ internal static unsafe class TextHelpers
         add(Helper.Strncmp, HelperPlaces.All, Compare);
     }
 
-    private static ulong Inval => unchecked((ulong)-Errno.Inval);
+    private static ulong Inval => unchecked((ulong)-KernelError.Inval);
 
     private static bool AreArgumentsGood(ref HelperFrame f, int n) => f[n + 1] % 8 == 0 && f[n + 1] <= PrintArgumentsMax * 8 && (f[n + 1] == 0 || f.Host(n) != null);
 
@@ -76,14 +76,14 @@ internal static unsafe class TextHelpers
         for (; at < text.Length && DigitOf(text[at]) is var digit && digit < radix; at++)
             value = value > ulong.MaxValue ? value : value * radix + digit;
         if (value > ulong.MaxValue)
-            return unchecked((ulong)-Errno.Range);
+            return unchecked((ulong)-KernelError.Range);
         if (at == start)
             return Inval;
         if (!isSigned && isNegative)
             return Inval;
         ulong magnitude = (ulong)value;
         if (isSigned && (isNegative ? (long)(0 - magnitude) > 0 : (long)magnitude < 0))
-            return unchecked((ulong)-Errno.Range);
+            return unchecked((ulong)-KernelError.Range);
         *result = isNegative ? 0 - magnitude : magnitude;
         return (ulong)at;
     }

@@ -30,10 +30,7 @@ public interface IVmClock
 /// </summary>
 public sealed record VmHost
 {
-    /// <summary>Processors: per-CPU maps keep a value for each.</summary>
-    public int Cpus { get; init; } = 1;
-
-    /// <summary>The processor that a run says it is on, below <see cref="Cpus"/>; asked at the beginning of each run.</summary>
+    /// <summary>The processor that a run says it is on, below <see cref="Maps.MapSettings.Cpus"/>; asked at most once a run.</summary>
     public Func<int> Cpu { get; init; } = static () => 0;
 
     /// <summary>The NUMA node of all of them.</summary>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using Hachi.Isa;
+using Hachi.Vm.Helpers;
 using Hachi.Vm.Maps;
 
 namespace Hachi.Vm.Machine;
@@ -35,8 +36,10 @@ internal sealed unsafe class Invocation : IDisposable
 
     /// <summary>Makes the memory for invocations of programs of one object.</summary>
     /// <param name="maps">The object's maps; their values are regions from <see cref="Region.FirstMap"/> on.</param>
-    public Invocation(VmMap[] maps)
+    /// <param name="options">What helpers learn of the world outside.</param>
+    public Invocation(VmMap[] maps, VmOptions options)
     {
+        Session = new HelperSession(this, maps, options);
         _maps = maps;
         _firstDynamic = Region.FirstMap + maps.Length;
         int count = _firstDynamic + DynamicRegionsMax;
@@ -49,7 +52,8 @@ internal sealed unsafe class Invocation : IDisposable
         State->RegionCount = (uint)count;
         Regions[Region.Stack].Set(Region.Stack, 0, _stack, StackBytes, isWritable: true);
         for (int i = 0; i < maps.Length; i++)
-            if (maps[i].Memory != null && maps[i].IsReadableByPrograms)
+            // Of a ring buffer a program reaches only what it has reserved.
+            if (maps[i].Memory != null && maps[i].IsReadableByPrograms && maps[i].Type != Uapi.MapType.Ringbuf)
                 Regions[Region.FirstMap + i].Set(Region.FirstMap + i, 0, maps[i].Memory, maps[i].MemoryBytes, maps[i].IsWritableByPrograms);
     }
 
@@ -67,6 +71,9 @@ internal sealed unsafe class Invocation : IDisposable
 
     /// <summary>What the embedder hung on this invocation: the packet, the fake task, sinks. Helpers know what it is.</summary>
     public object? Environment { get; set; }
+
+    /// <summary>What helpers keep for this invocation.</summary>
+    public HelperSession Session { get; }
 
     /// <summary>How the context's fields are to be read where they are not plain memory; null where all is plain.</summary>
     public ContextRules? Layout { get; set; }

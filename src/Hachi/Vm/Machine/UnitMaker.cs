@@ -1,5 +1,7 @@
 using Hachi.Isa;
 using Hachi.Text;
+using Hachi.Uapi;
+using Hachi.Vm.Helpers;
 using Hachi.Vm.Jit;
 using Hachi.Vm.Jit.Lift;
 
@@ -9,7 +11,7 @@ namespace Hachi.Vm.Machine;
 internal static class UnitMaker
 {
     /// <summary>Makes the unit; null, with diagnostics, when something is missing.</summary>
-    public static EbpfUnit? Make(VmObject owner, Insn[] insns, List<Diagnostic> diagnostics)
+    public static EbpfUnit? Make(VmObject owner, ProgramType type, Insn[] insns, List<Diagnostic> diagnostics)
     {
         int before = diagnostics.Count;
         bool callsAny = false;
@@ -23,30 +25,47 @@ internal static class UnitMaker
             if (OpTable.Find(insn) is { } form)
                 CheckForm(form, insn, i, owner, diagnostics);
             if (insn.Opcode == (Opcode.Jmp | Opcode.Call) && insn.Src == 0)
-                code.Decoded[i].Imm = Resolve(insn.Imm, i, options, ids, helpers, diagnostics);
+                code.Decoded[i].Imm = Resolve(insn.Imm, i, type, options, ids, helpers, diagnostics);
             if (insn.Opcode == (Opcode.Jmp | Opcode.Call | Opcode.X))
                 callsAny = true;
             if (insn.IsWide)
                 i++;
         }
         if (callsAny) // by register: any helper may be meant
-            foreach (int id in options.Helpers.Keys)
-                Resolve(id, 0, options, ids, helpers, diagnostics);
+            foreach (int id in options.Helpers.Keys.Union(options.CustomHelpers.Select(helper => helper.Id)).Union(HelperRegistry.Ids(type)))
+                Resolve(id, 0, type, options, ids, helpers, diagnostics);
         if (diagnostics.Count > before)
             return null;
         var unit = new EbpfUnit { Code = code, Helpers = [.. helpers], HelperIds = [.. ids], MapNames = [.. owner.Spec.Maps.Select(map => map.Name)] };
-        SelectEngine(unit, owner, diagnostics);
+        SelectEngine(unit, owner, type, diagnostics);
         return unit;
     }
 
-    private static void SelectEngine(EbpfUnit unit, VmObject owner, List<Diagnostic> diagnostics)
+    private static void SelectEngine(EbpfUnit unit, VmObject owner, ProgramType type, List<Diagnostic> diagnostics)
     {
         VmEngine engine = owner.Options.Engine;
         if (engine == VmEngine.Il && !EbpfJit.HasIl)
             diagnostics.Add(DiagnosticTable.VmEngineMissing.At(default, "il", "this build runs without a compiler for IL"));
         else if (engine is VmEngine.Il or VmEngine.Auto && EbpfJit.HasIl)
-            unit.Engine = EbpfJit.CompileToIl(unit.Code, new LiftFacts { Layout = owner.Options.Rules, Maps = owner.MapFacts(), MapLookup = unit.HelperIndex(1), TailCall = unit.HelperIndex(12) });
+            unit.Engine = EbpfJit.CompileToIl(unit.Code, FactsOf(unit, owner, type));
     }
+
+    // What compiled code may know: a look-up that the embedder replaced is a helper like any other.
+    private static LiftFacts FactsOf(EbpfUnit unit, VmObject owner, ProgramType type)
+    {
+        const int lookup = (int)Helper.MapLookupElem;
+        bool isOurs = owner.Options.Helpers.ContainsKey(lookup) || FindBody(lookup, type, owner.Options) == HelperRegistry.Find(lookup, type);
+        return new LiftFacts
+        {
+            Layout = owner.Options.Rules,
+            Maps = owner.MapFacts(),
+            MapLookup = isOurs ? unit.HelperIndex(lookup) : -1,
+            TailCall = unit.HelperIndex((int)Helper.TailCall),
+        };
+    }
+
+    private static HelperBody? FindBody(int id, ProgramType type, VmOptions options) =>
+        options.Helpers.TryGetValue(id, out HelperBody? body) ? body : options.CustomHelpers.FirstOrDefault(helper => helper.Id == id)?.ToBody() ?? HelperRegistry.Find(id, type);
 
     private static void CheckForm(OpForm form, in Insn code, int insn, VmObject owner, List<Diagnostic> diagnostics)
     {
@@ -59,15 +78,17 @@ internal static class UnitMaker
             diagnostics.Add(DiagnosticTable.VmInsnRefused.At(new TextSpan(insn, 1), insn, "a kernel variable"));
     }
 
-    private static int Resolve(int id, int insn, VmOptions options, List<int> ids, List<HelperBody> helpers, List<Diagnostic> diagnostics)
+    private static int Resolve(int id, int insn, ProgramType type, VmOptions options, List<int> ids, List<HelperBody> helpers, List<Diagnostic> diagnostics)
     {
         int index = ids.IndexOf(id);
         if (index >= 0)
             return index;
-        if (!options.Helpers.TryGetValue(id, out HelperBody? body))
-            diagnostics.Add(DiagnosticTable.VmHelperMissing.At(new TextSpan(insn, 1), insn, id));
-        else
-            helpers.Add(body);
+        if (FindBody(id, type, options) is not { } body)
+        {
+            diagnostics.Add(DiagnosticTable.VmHelperMissing.At(new TextSpan(insn, 1), insn, HelperRegistry.Describe(id)));
+            return 0;
+        }
+        helpers.Add(body);
         ids.Add(id);
         return ids.Count - 1;
     }

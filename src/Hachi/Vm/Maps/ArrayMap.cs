@@ -8,7 +8,7 @@ internal sealed unsafe class ArrayMap(MapSpec spec, MapSettings settings) : VmMa
     internal override int Build()
     {
         if (!AllocateValues((long)ValueStride * Spec.MaxEntries))
-            return -Errno.Nomem;
+            return -KernelError.Nomem;
         if (Spec.Data.Length > 0)
             Spec.Data.AsSpan(0, (int)Math.Min(Spec.Data.Length, MemoryBytes)).CopyTo(new Span<byte>(Memory, (int)Math.Min(MemoryBytes, int.MaxValue)));
         if (Spec.IsFrozen)
@@ -31,7 +31,7 @@ internal sealed unsafe class ArrayMap(MapSpec spec, MapSettings settings) : VmMa
         return 0;
     }
 
-    internal override int DeleteElement(byte* key) => -Errno.Inval;
+    internal override int DeleteElement(byte* key) => -KernelError.Inval;
 
     internal override int NextElementKey(byte* key, byte* next) => ArrayRules.Next(key, next, Spec.MaxEntries);
 
@@ -50,7 +50,7 @@ internal sealed unsafe class PercpuArrayMap(MapSpec spec, MapSettings settings) 
     /// <inheritdoc/>
     public override int UserValueSize => AllCpusValueBytes;
 
-    internal override int Build() => AllocateValues((long)AllCpusValueBytes * Spec.MaxEntries) ? 0 : -Errno.Nomem;
+    internal override int Build() => AllocateValues((long)AllCpusValueBytes * Spec.MaxEntries) ? 0 : -KernelError.Nomem;
 
     internal override long FindOffset(byte* key, int cpu)
     {
@@ -67,7 +67,7 @@ internal sealed unsafe class PercpuArrayMap(MapSpec spec, MapSettings settings) 
         return 0;
     }
 
-    internal override int DeleteElement(byte* key) => -Errno.Inval;
+    internal override int DeleteElement(byte* key) => -KernelError.Inval;
 
     internal override int NextElementKey(byte* key, byte* next) => ArrayRules.Next(key, next, Spec.MaxEntries);
 
@@ -83,7 +83,7 @@ internal sealed unsafe class PercpuArrayMap(MapSpec spec, MapSettings settings) 
     {
         long offset = FindOffset(key, 0);
         if (offset < 0)
-            return -Errno.Noent;
+            return -KernelError.Noent;
         for (int cpu = 0; cpu < Settings.Cpus; cpu++)
             CopyValue(Memory + offset + cpu * ValueStride, value + cpu * ValueStride);
         return 0;
@@ -106,10 +106,10 @@ internal static unsafe class ArrayRules
     public static int CheckUpdate(uint index, uint count, ulong flags)
     {
         if (flags > MapUpdate.Exist)
-            return -Errno.Inval;
+            return -KernelError.Inval;
         if (index >= count)
-            return -Errno.TooBig;
-        return flags == MapUpdate.NoExist ? -Errno.Exist : 0;
+            return -KernelError.TooBig;
+        return flags == MapUpdate.NoExist ? -KernelError.Exist : 0;
     }
 
     /// <summary>The index behind another: 0 or -ENOENT.</summary>
@@ -122,7 +122,7 @@ internal static unsafe class ArrayRules
             return 0;
         }
         if (index == count - 1)
-            return -Errno.Noent;
+            return -KernelError.Noent;
         *(uint*)next = index + 1;
         return 0;
     }

@@ -19,19 +19,19 @@ internal sealed unsafe class BloomMap(MapSpec spec, MapSettings settings) : VmMa
         bits = Math.Min(bits, 1ul << 32);
         _mask = bits - 1;
         _bits = (uint*)Allocate((long)(bits / 8));
-        return _bits == null ? -Errno.Nomem : 0;
+        return _bits == null ? -KernelError.Nomem : 0;
     }
 
-    internal override int UpdateElement(byte* key, byte* value, ulong flags, int cpu) => -Errno.Inval;
+    internal override int UpdateElement(byte* key, byte* value, ulong flags, int cpu) => -KernelError.Inval;
 
-    internal override int DeleteElement(byte* key) => -Errno.Opnotsupp;
+    internal override int DeleteElement(byte* key) => -KernelError.Opnotsupp;
 
-    internal override int NextElementKey(byte* key, byte* next) => -Errno.Opnotsupp;
+    internal override int NextElementKey(byte* key, byte* next) => -KernelError.Opnotsupp;
 
     internal override int Push(byte* value, ulong flags)
     {
         if (flags != MapUpdate.Any)
-            return -Errno.Inval;
+            return -KernelError.Inval;
         for (int i = 0; i < _hashes; i++)
         {
             ulong bit = Hash(value, i);
@@ -40,7 +40,7 @@ internal sealed unsafe class BloomMap(MapSpec spec, MapSettings settings) : VmMa
         return 0;
     }
 
-    internal override int Pop(byte* value) => -Errno.Opnotsupp;
+    internal override int Pop(byte* value) => -KernelError.Opnotsupp;
 
     internal override int Peek(byte* value)
     {
@@ -48,7 +48,7 @@ internal sealed unsafe class BloomMap(MapSpec spec, MapSettings settings) : VmMa
         {
             ulong bit = Hash(value, i);
             if ((_bits[bit >> 5] & 1u << (int)(bit & 31)) == 0)
-                return -Errno.Noent;
+                return -KernelError.Noent;
         }
         return 0;
     }

@@ -39,7 +39,7 @@ internal unsafe class HashMap : VmMap
         var heads = (uint*)Allocate(4L * buckets);
         byte* table = Allocate((long)entryBytes * (entries + 1L));
         if (header == null || heads == null || table == null || !AllocateValues((long)valueBytes * (entries + 1L)))
-            return -Errno.Nomem;
+            return -KernelError.Nomem;
         *header = new HashHeader
         {
             Multiplier = (GoldenRatio ^ Settings.Seed * 0xD6E8FEB86659FD93) | 1,
@@ -70,7 +70,7 @@ internal unsafe class HashMap : VmMap
         {
             uint number = HashHeader.Walk(Header, key, HashHeader.HashOf(Header, key));
             if (number == 0)
-                return -Errno.Noent;
+                return -KernelError.Noent;
             Remove(number);
             return 0;
         }
@@ -90,7 +90,7 @@ internal unsafe class HashMap : VmMap
             for (; number == 0 && bucket < buckets; bucket++)
                 number = Header->Buckets[bucket];
             if (number == 0)
-                return -Errno.Noent;
+                return -KernelError.Noent;
             CopyKey(number, next);
             return 0;
         }
@@ -180,7 +180,7 @@ internal unsafe class HashMap : VmMap
     {
         long offset = PeekOffset(key);
         if (offset < 0)
-            return -Errno.Noent;
+            return -KernelError.Noent;
         CopyOut(offset, value);
         return 0;
     }
@@ -193,7 +193,7 @@ internal unsafe class HashMap : VmMap
         {
             uint number = HashHeader.Walk(Header, key, HashHeader.HashOf(Header, key));
             if (number == 0)
-                return -Errno.Noent;
+                return -KernelError.Noent;
             CopyOut(number * (long)Header->ValueStride, value);
             Remove(number);
             return 0;
@@ -203,14 +203,14 @@ internal unsafe class HashMap : VmMap
     private int Put(byte* key, byte* value, ulong flags, int cpu, bool isUser)
     {
         if (flags > MapUpdate.Exist)
-            return -Errno.Inval;
+            return -KernelError.Inval;
         lock (_lock)
         {
             uint hash = HashHeader.HashOf(Header, key), old = HashHeader.Walk(Header, key, hash);
             if (old != 0 && flags == MapUpdate.NoExist)
-                return -Errno.Exist;
+                return -KernelError.Exist;
             if (old == 0 && flags == MapUpdate.Exist)
-                return -Errno.Noent;
+                return -KernelError.Noent;
             if (old != 0 && IsPercpu)
             {
                 CopyIn(old, value, cpu, isUser);
@@ -219,7 +219,7 @@ internal unsafe class HashMap : VmMap
             }
             uint number = old != 0 ? _spare : TakeNumber();
             if (number == 0)
-                return -Errno.TooBig;
+                return -KernelError.TooBig;
             byte* entry = HashHeader.Entry(Header, number);
             Buffer.MemoryCopy(key, entry + HashHeader.KeyOffset, Spec.KeySize, Spec.KeySize);
             *(uint*)(entry + HashHeader.HashOffset) = hash;

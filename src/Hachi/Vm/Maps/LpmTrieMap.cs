@@ -34,7 +34,7 @@ internal sealed unsafe class LpmTrieMap : VmMap
         _nodes = Allocate((2L * Spec.MaxEntries + 1) * _nodeBytes);
         _valueLinks = (uint*)Allocate((Spec.MaxEntries + 2L) * 4);
         if (_nodes == null || _valueLinks == null || !AllocateValues((Spec.MaxEntries + 2L) * ValueStride))
-            return -Errno.Nomem;
+            return -KernelError.Nomem;
         _spareValue = Spec.MaxEntries + 1;
         return 0;
     }
@@ -61,7 +61,7 @@ internal sealed unsafe class LpmTrieMap : VmMap
     {
         uint length = *(uint*)key;
         if (flags > MapUpdate.Exist || length > _bitsMax)
-            return -Errno.Inval;
+            return -KernelError.Inval;
         lock (_lock)
         {
             uint* slot = Descend(key, out uint matched);
@@ -70,7 +70,7 @@ internal sealed unsafe class LpmTrieMap : VmMap
             if (isExact && ValueOf(node) != 0)
             {
                 if (flags == MapUpdate.NoExist)
-                    return -Errno.Exist;
+                    return -KernelError.Exist;
                 CopyValue(value, Memory + OffsetOf(_spareValue));
                 Interlocked.Increment(ref _version);
                 (_spareValue, uint number) = (ValueOf(node), _spareValue);
@@ -79,9 +79,9 @@ internal sealed unsafe class LpmTrieMap : VmMap
                 return 0;
             }
             if (flags == MapUpdate.Exist)
-                return -Errno.Noent;
+                return -KernelError.Noent;
             if (_count == Spec.MaxEntries)
-                return -Errno.Nospc;
+                return -KernelError.Nospc;
             _count++;
             uint taken = TakeValue();
             CopyValue(value, Memory + OffsetOf(taken));
@@ -95,13 +95,13 @@ internal sealed unsafe class LpmTrieMap : VmMap
     internal override int DeleteElement(byte* key)
     {
         if (*(uint*)key > _bitsMax)
-            return -Errno.Inval;
+            return -KernelError.Inval;
         lock (_lock)
         {
             uint* path = stackalloc uint[(int)_bitsMax + 2];
             int depth = Path(key, path);
             if (depth < 0)
-                return -Errno.Noent;
+                return -KernelError.Noent;
             uint node = path[depth];
             Interlocked.Increment(ref _version);
             FreeValue(ValueOf(node));
@@ -126,7 +126,7 @@ internal sealed unsafe class LpmTrieMap : VmMap
         lock (_lock)
         {
             if (_count == 0)
-                return -Errno.Noent;
+                return -KernelError.Noent;
             uint* path = stackalloc uint[(int)_bitsMax + 2];
             int depth = key == null || *(uint*)key > _bitsMax ? -1 : Path(key, path);
             if (depth < 0)
@@ -139,7 +139,7 @@ internal sealed unsafe class LpmTrieMap : VmMap
                 if (ValueOf(parent) != 0)
                     return Give(parent, next);
             }
-            return -Errno.Noent;
+            return -KernelError.Noent;
         }
     }
 

@@ -14,7 +14,7 @@ internal sealed unsafe class LruHashMap(MapSpec spec, MapSettings settings) : Ha
     internal override int Build()
     {
         _isRecent = Allocate(Spec.MaxEntries + 2L);
-        return _isRecent == null ? -Errno.Nomem : base.Build();
+        return _isRecent == null ? -KernelError.Nomem : base.Build();
     }
 
     private protected override void Touch(uint number) => _isRecent[number] = 1;

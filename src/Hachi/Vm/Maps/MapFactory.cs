@@ -24,9 +24,9 @@ internal static class MapFactory
         if (errno != 0)
             return new MapCreation(null, errno, $"map '{spec.Name}': {reason}");
         if (settings.Cpus is < 1 or > 4096)
-            return new MapCreation(null, Errno.Inval, "between 1 and 4096 processors");
+            return new MapCreation(null, KernelError.Inval, "between 1 and 4096 processors");
         if (spec.MaxEntries > settings.Quota.EntriesMax && !IsRing(spec.Type))
-            return new MapCreation(null, Errno.TooBig, $"map '{spec.Name}': {spec.MaxEntries} entries; the quota allows {settings.Quota.EntriesMax}");
+            return new MapCreation(null, KernelError.TooBig, $"map '{spec.Name}': {spec.MaxEntries} entries; the quota allows {settings.Quota.EntriesMax}");
         VmMap map = Make(spec, settings);
         errno = -map.Build();
         if (errno == 0)
@@ -59,11 +59,11 @@ internal static class MapFactory
     {
         reason = "";
         if (spec.Type is < MapType.Hash or > MapType.Arena)
-            return No(Errno.Inval, $"there is no kind of map {(int)spec.Type}", out reason);
+            return No(KernelError.Inval, $"there is no kind of map {(int)spec.Type}", out reason);
         if (spec.Type != MapType.BloomFilter && spec.Extra != 0)
-            return No(Errno.Inval, "map_extra belongs to bloom filters", out reason);
+            return No(KernelError.Inval, "map_extra belongs to bloom filters", out reason);
         if ((spec.Flags & (MapCreate.ReadOnly | MapCreate.WriteOnly)) == (MapCreate.ReadOnly | MapCreate.WriteOnly))
-            return No(Errno.Inval, "BPF_F_RDONLY and BPF_F_WRONLY exclude each other", out reason);
+            return No(KernelError.Inval, "BPF_F_RDONLY and BPF_F_WRONLY exclude each other", out reason);
         return spec.Type switch
         {
             MapType.Array or MapType.PercpuArray => CheckArray(spec, MapCreate.NumaNode | MapCreate.AccessMask | MapCreate.Mmapable | MapCreate.PreserveElements | MapCreate.InnerMap, out reason),
@@ -75,7 +75,7 @@ internal static class MapFactory
             MapType.BloomFilter => CheckBloom(spec, out reason),
             MapType.Ringbuf => CheckRing(spec, out reason),
             MapType.StackTrace => CheckStackTrace(spec, out reason),
-            _ => No(Errno.Inval, $"maps of the kind {spec.Type} exist only in the kernel", out reason),
+            _ => No(KernelError.Inval, $"maps of the kind {spec.Type} exist only in the kernel", out reason),
         };
     }
 
@@ -83,22 +83,22 @@ internal static class MapFactory
     {
         bool isArray = spec.Type == MapType.Array;
         if (spec.MaxEntries == 0 || spec.KeySize != 4 || spec.ValueSize == 0)
-            return No(Errno.Inval, "an array has a key of 4 bytes, a value of at least 1 and at least one entry", out reason);
+            return No(KernelError.Inval, "an array has a key of 4 bytes, a value of at least 1 and at least one entry", out reason);
         if (!AreFlagsGood(spec, flags, out reason) || !isArray && (spec.Flags & (MapCreate.Mmapable | MapCreate.InnerMap)) != 0)
-            return No(Errno.Inval, reason.Length > 0 ? reason : "a flag that only plain arrays have", out reason);
+            return No(KernelError.Inval, reason.Length > 0 ? reason : "a flag that only plain arrays have", out reason);
         if (spec.Type != MapType.PerfEventArray && (spec.Flags & MapCreate.PreserveElements) != 0)
-            return No(Errno.Inval, "BPF_F_PRESERVE_ELEMS belongs to perf event arrays", out reason);
+            return No(KernelError.Inval, "BPF_F_PRESERVE_ELEMS belongs to perf event arrays", out reason);
         if (spec.ValueSize > int.MaxValue)
-            return No(Errno.TooBig, "a value of 2 GB", out reason);
+            return No(KernelError.TooBig, "a value of 2 GB", out reason);
         return IsPercpu(spec) ? CheckPercpu(spec, out reason) : 0;
     }
 
     private static int CheckHandles(MapSpec spec, out string reason)
     {
         if (spec.ValueSize != 4)
-            return No(Errno.Inval, "its values are descriptors of 4 bytes", out reason);
+            return No(KernelError.Inval, "its values are descriptors of 4 bytes", out reason);
         if ((spec.Flags & (MapCreate.ReadOnlyProgram | MapCreate.WriteOnlyProgram)) != 0)
-            return No(Errno.Inval, "programs neither read nor write its values", out reason);
+            return No(KernelError.Inval, "programs neither read nor write its values", out reason);
         return CheckArray(spec, MapCreate.NumaNode | MapCreate.AccessMask | MapCreate.PreserveElements, out reason);
     }
 
@@ -107,105 +107,105 @@ internal static class MapFactory
         const uint flags = MapCreate.NoPrealloc | MapCreate.NoCommonLru | MapCreate.NumaNode | MapCreate.AccessMask | MapCreate.ZeroSeed;
         bool isLru = spec.Type is MapType.LruHash or MapType.LruPercpuHash;
         if (!AreFlagsGood(spec, flags, out reason))
-            return Errno.Inval;
+            return KernelError.Inval;
         if (!isLru && (spec.Flags & MapCreate.NoCommonLru) != 0)
-            return No(Errno.Inval, "BPF_F_NO_COMMON_LRU belongs to LRU maps", out reason);
+            return No(KernelError.Inval, "BPF_F_NO_COMMON_LRU belongs to LRU maps", out reason);
         if ((spec.Flags & MapCreate.NumaNode) != 0 && (IsPercpu(spec) || (spec.Flags & MapCreate.NoCommonLru) != 0))
-            return No(Errno.Inval, "what all processors have of their own does not lie on one NUMA node", out reason);
+            return No(KernelError.Inval, "what all processors have of their own does not lie on one NUMA node", out reason);
         if (isLru && (spec.Flags & MapCreate.NoPrealloc) != 0)
-            return No(Errno.Notsupp, "an LRU map is always preallocated", out reason);
+            return No(KernelError.Notsupp, "an LRU map is always preallocated", out reason);
         if (spec.MaxEntries == 0 || spec.KeySize == 0 || spec.ValueSize == 0)
-            return No(Errno.Inval, "a hash has keys, values and at least one entry", out reason);
+            return No(KernelError.Inval, "a hash has keys, values and at least one entry", out reason);
         if (spec.KeySize + (ulong)spec.ValueSize >= AllocationMax - HashElementBytes)
-            return No(Errno.TooBig, "key and value are larger than 4 MB", out reason);
+            return No(KernelError.TooBig, "key and value are larger than 4 MB", out reason);
         if (IsPercpu(spec) && CheckPercpu(spec, out reason) is var errno and not 0)
             return errno;
-        return spec.MaxEntries > 1u << 31 ? No(Errno.TooBig, "more than 2^31 entries", out reason) : 0;
+        return spec.MaxEntries > 1u << 31 ? No(KernelError.TooBig, "more than 2^31 entries", out reason) : 0;
     }
 
     private static int CheckOuter(MapSpec spec, out string reason)
     {
         // The kernel looks at the outer map's numbers first, and at the inner map when it makes it.
         int errno = spec.ValueSize != 4
-            ? No(Errno.Inval, "its values are maps: descriptors of 4 bytes", out reason)
+            ? No(KernelError.Inval, "its values are maps: descriptors of 4 bytes", out reason)
             : spec.Type == MapType.ArrayOfMaps
                 ? CheckHandlesOfMaps(spec, out reason)
                 : CheckHash(spec, out reason);
         if (errno != 0)
             return errno;
         if (spec.Inner is not { } inner)
-            return No(Errno.Badf, "what its inner maps look like is not said", out reason);
+            return No(KernelError.Badf, "what its inner maps look like is not said", out reason);
         if (inner.Type is MapType.ArrayOfMaps or MapType.HashOfMaps)
-            return No(Errno.Inval, "maps of maps nest one level deep", out reason);
+            return No(KernelError.Inval, "maps of maps nest one level deep", out reason);
         if (inner.Type == MapType.ProgArray)
-            return No(Errno.Notsupp, "a program array cannot be an inner map", out reason);
+            return No(KernelError.Notsupp, "a program array cannot be an inner map", out reason);
         return Check(inner, out reason);
     }
 
     private static int CheckHandlesOfMaps(MapSpec spec, out string reason) =>
         (spec.Flags & (MapCreate.ReadOnlyProgram | MapCreate.WriteOnlyProgram)) != 0
-            ? No(Errno.Inval, "programs do not write its values", out reason)
+            ? No(KernelError.Inval, "programs do not write its values", out reason)
             : CheckArray(spec, MapCreate.NumaNode | MapCreate.AccessMask, out reason);
 
     private static int CheckTrie(MapSpec spec, out string reason)
     {
         if (!AreFlagsGood(spec, MapCreate.NoPrealloc | MapCreate.NumaNode | MapCreate.AccessMask, out reason))
-            return Errno.Inval;
+            return KernelError.Inval;
         if (spec.MaxEntries == 0 || (spec.Flags & MapCreate.NoPrealloc) == 0)
-            return No(Errno.Inval, "a trie has entries and the flag BPF_F_NO_PREALLOC", out reason);
+            return No(KernelError.Inval, "a trie has entries and the flag BPF_F_NO_PREALLOC", out reason);
         if (spec.KeySize is < LpmKeyMin or > LpmKeyMax)
-            return No(Errno.Inval, "a trie's key has 4 bytes of prefix length and 1 to 256 of data", out reason);
+            return No(KernelError.Inval, "a trie's key has 4 bytes of prefix length and 1 to 256 of data", out reason);
         if (spec.ValueSize < 1 || spec.ValueSize > AllocationMax - 256 - TrieNodeBytes)
-            return No(Errno.Inval, "a trie's value has 1 byte to about 4 MB", out reason);
+            return No(KernelError.Inval, "a trie's value has 1 byte to about 4 MB", out reason);
         return 0;
     }
 
     private static int CheckQueue(MapSpec spec, out string reason)
     {
         if (!AreFlagsGood(spec, MapCreate.NumaNode | MapCreate.AccessMask, out reason))
-            return Errno.Inval;
+            return KernelError.Inval;
         if (spec.MaxEntries == 0 || spec.ValueSize == 0 || spec.KeySize != 0)
-            return No(Errno.Inval, "a queue or stack has no key, a value and at least one entry", out reason);
-        return spec.ValueSize > AllocationMax ? No(Errno.TooBig, "a value larger than 4 MB", out reason) : 0;
+            return No(KernelError.Inval, "a queue or stack has no key, a value and at least one entry", out reason);
+        return spec.ValueSize > AllocationMax ? No(KernelError.TooBig, "a value larger than 4 MB", out reason) : 0;
     }
 
     private static int CheckBloom(MapSpec spec, out string reason)
     {
         if (spec.ValueSize > AllocationMax)
-            return No(Errno.TooBig, "a value larger than 4 MB", out reason);
+            return No(KernelError.TooBig, "a value larger than 4 MB", out reason);
         if (!AreFlagsGood(spec, MapCreate.NumaNode | MapCreate.ZeroSeed | MapCreate.AccessMask, out reason))
-            return Errno.Inval;
+            return KernelError.Inval;
         if (spec.KeySize != 0 || spec.ValueSize == 0 || spec.MaxEntries == 0)
-            return No(Errno.Inval, "a bloom filter has no key, a value and at least one entry", out reason);
-        return spec.Extra > 15 ? No(Errno.Inval, "a bloom filter has at most 15 hash functions", out reason) : 0;
+            return No(KernelError.Inval, "a bloom filter has no key, a value and at least one entry", out reason);
+        return spec.Extra > 15 ? No(KernelError.Inval, "a bloom filter has at most 15 hash functions", out reason) : 0;
     }
 
     private static int CheckRing(MapSpec spec, out string reason)
     {
         if ((spec.Flags & ~MapCreate.NumaNode) != 0)
-            return No(Errno.Inval, "a flag that ring buffers do not have", out reason);
+            return No(KernelError.Inval, "a flag that ring buffers do not have", out reason);
         bool isPages = spec.MaxEntries != 0 && (spec.MaxEntries & spec.MaxEntries - 1) == 0 && spec.MaxEntries >= 4096;
         return spec.KeySize != 0 || spec.ValueSize != 0 || !isPages
-            ? No(Errno.Inval, "a ring buffer has neither key nor value, and its size in bytes is a power of two and whole pages", out reason)
+            ? No(KernelError.Inval, "a ring buffer has neither key nor value, and its size in bytes is a power of two and whole pages", out reason)
             : No(0, "", out reason);
     }
 
     private static int CheckStackTrace(MapSpec spec, out string reason)
     {
         if ((spec.Flags & ~(MapCreate.NumaNode | MapCreate.ReadOnly | MapCreate.WriteOnly | MapCreate.StackBuildId)) != 0)
-            return No(Errno.Inval, "a flag that stack traces do not have", out reason);
+            return No(KernelError.Inval, "a flag that stack traces do not have", out reason);
         uint unit = (spec.Flags & MapCreate.StackBuildId) != 0 ? 32u : 8u;
         if (spec.MaxEntries == 0 || spec.KeySize != 4 || spec.ValueSize < 8 || spec.ValueSize % unit != 0)
-            return No(Errno.Inval, "a stack trace has a key of 4 bytes and a value of whole frames", out reason);
+            return No(KernelError.Inval, "a stack trace has a key of 4 bytes and a value of whole frames", out reason);
         if (spec.ValueSize / unit > StackDepthMax)
-            return No(Errno.Inval, $"more than {StackDepthMax} frames", out reason);
-        return spec.MaxEntries > 1u << 31 ? No(Errno.TooBig, "more than 2^31 entries", out reason) : No(0, "", out reason);
+            return No(KernelError.Inval, $"more than {StackDepthMax} frames", out reason);
+        return spec.MaxEntries > 1u << 31 ? No(KernelError.TooBig, "more than 2^31 entries", out reason) : No(0, "", out reason);
     }
 
     private static int CheckPercpu(MapSpec spec, out string reason) =>
         (spec.Flags & MapCreate.NumaNode) != 0
-            ? No(Errno.Inval, "values of all processors do not lie on one NUMA node", out reason)
-            : (spec.ValueSize + 7ul & ~7ul) > PercpuMax ? No(Errno.TooBig, "a per-CPU value larger than 32 KB", out reason) : No(0, "", out reason);
+            ? No(KernelError.Inval, "values of all processors do not lie on one NUMA node", out reason)
+            : (spec.ValueSize + 7ul & ~7ul) > PercpuMax ? No(KernelError.TooBig, "a per-CPU value larger than 32 KB", out reason) : No(0, "", out reason);
 
     private static bool IsPercpu(MapSpec spec) => spec.Type is MapType.PercpuArray or MapType.PercpuHash or MapType.LruPercpuHash;
 

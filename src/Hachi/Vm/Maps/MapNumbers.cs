@@ -3,7 +3,7 @@ using Hachi.Uapi;
 namespace Hachi.Vm.Maps;
 
 /// <summary>The error numbers that maps and helpers give, as numbers.</summary>
-internal static class Errno
+internal static class KernelError
 {
     public const int Perm = (int)ErrorNumber.EPERM, Noent = (int)ErrorNumber.ENOENT, TooBig = (int)ErrorNumber.E2BIG, Badf = (int)ErrorNumber.EBADF, Again = (int)ErrorNumber.EAGAIN,
         Nomem = (int)ErrorNumber.ENOMEM, Fault = (int)ErrorNumber.EFAULT, Busy = (int)ErrorNumber.EBUSY, Exist = (int)ErrorNumber.EEXIST, Inval = (int)ErrorNumber.EINVAL,

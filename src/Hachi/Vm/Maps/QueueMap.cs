@@ -12,25 +12,25 @@ internal sealed unsafe class QueueMap(MapSpec spec, MapSettings settings, bool i
     internal override int Build()
     {
         _values = Allocate((long)ValueStride * Spec.MaxEntries);
-        return _values == null ? -Errno.Nomem : 0;
+        return _values == null ? -KernelError.Nomem : 0;
     }
 
-    internal override int UpdateElement(byte* key, byte* value, ulong flags, int cpu) => -Errno.Inval;
+    internal override int UpdateElement(byte* key, byte* value, ulong flags, int cpu) => -KernelError.Inval;
 
-    internal override int DeleteElement(byte* key) => -Errno.Inval;
+    internal override int DeleteElement(byte* key) => -KernelError.Inval;
 
-    internal override int NextElementKey(byte* key, byte* next) => -Errno.Inval;
+    internal override int NextElementKey(byte* key, byte* next) => -KernelError.Inval;
 
     internal override int Push(byte* value, ulong flags)
     {
         if ((flags & MapUpdate.NoExist) != 0 || flags > MapUpdate.Exist)
-            return -Errno.Inval;
+            return -KernelError.Inval;
         lock (_lock)
         {
             if (_count == Spec.MaxEntries)
             {
                 if (flags != MapUpdate.Exist)
-                    return -Errno.TooBig;
+                    return -KernelError.TooBig;
                 // BPF_EXIST: the oldest makes room, in a stack as well.
                 _first = Wrap(_first + 1ul);
                 _count--;
@@ -56,7 +56,7 @@ internal sealed unsafe class QueueMap(MapSpec spec, MapSettings settings, bool i
         lock (_lock)
         {
             if (_count == 0)
-                return -Errno.Noent;
+                return -KernelError.Noent;
             CopyValue(Place(isStack ? _count - 1 : 0), value);
             if (!isPop)
                 return 0;

@@ -20,7 +20,7 @@ public sealed unsafe class ProgramArrayMap : VmMap
     {
         ArgumentNullException.ThrowIfNull(program);
         if (index >= Spec.MaxEntries)
-            return -Errno.TooBig;
+            return -KernelError.TooBig;
         Volatile.Write(ref _targets[index], program);
         return 0;
     }
@@ -31,7 +31,7 @@ public sealed unsafe class ProgramArrayMap : VmMap
     internal override int Build()
     {
         if (!Charge(8L * Spec.MaxEntries))
-            return -Errno.Nomem;
+            return -KernelError.Nomem;
         _targets = new VmProgram?[Spec.MaxEntries];
         return 0;
     }
@@ -41,7 +41,7 @@ public sealed unsafe class ProgramArrayMap : VmMap
     internal override int DeleteElement(byte* key)
     {
         uint index = *(uint*)key;
-        return index >= Spec.MaxEntries ? -Errno.TooBig : Interlocked.Exchange(ref _targets[index], null) is null ? -Errno.Noent : 0;
+        return index >= Spec.MaxEntries ? -KernelError.TooBig : Interlocked.Exchange(ref _targets[index], null) is null ? -KernelError.Noent : 0;
     }
 
     internal override int NextElementKey(byte* key, byte* next) => ArrayRules.Next(key, next, Spec.MaxEntries);
@@ -50,7 +50,7 @@ public sealed unsafe class ProgramArrayMap : VmMap
     {
         uint index = *(uint*)key;
         if (Target(index) is null)
-            return -Errno.Noent;
+            return -KernelError.Noent;
         // The kernel gives the program's id; here a slot that is taken reads as its own number.
         *(uint*)value = index + 1;
         return 0;
@@ -87,10 +87,10 @@ public sealed unsafe class ArrayOfMapsMap : VmMap, IMapOfMaps
             throw new ArgumentException("the key has 4 bytes", nameof(key));
         uint index = BitConverter.ToUInt32(key);
         int error = HandleRules.CheckUpdate(index, Spec.MaxEntries, flags);
-        if (error is not -Errno.Badf)
+        if (error is not -KernelError.Badf)
             return error;
         if (!HandleRules.IsLike(Spec.Inner!, inner))
-            return -Errno.Inval;
+            return -KernelError.Inval;
         inner.AddReference();
         VmMap? old;
         lock (_lock)
@@ -102,7 +102,7 @@ public sealed unsafe class ArrayOfMapsMap : VmMap, IMapOfMaps
     internal override int Build()
     {
         if (!Charge(8L * Spec.MaxEntries))
-            return -Errno.Nomem;
+            return -KernelError.Nomem;
         _inner = new VmMap?[Spec.MaxEntries];
         return 0;
     }
@@ -126,12 +126,12 @@ public sealed unsafe class ArrayOfMapsMap : VmMap, IMapOfMaps
     {
         uint index = *(uint*)key;
         if (index >= Spec.MaxEntries)
-            return -Errno.TooBig;
+            return -KernelError.TooBig;
         VmMap? old;
         lock (_lock)
             (old, _inner[index]) = (_inner[index], null);
         old?.Release();
-        return old is null ? -Errno.Noent : 0;
+        return old is null ? -KernelError.Noent : 0;
     }
 
     internal override int NextElementKey(byte* key, byte* next) => ArrayRules.Next(key, next, Spec.MaxEntries);
@@ -141,7 +141,7 @@ public sealed unsafe class ArrayOfMapsMap : VmMap, IMapOfMaps
         uint index = *(uint*)key;
         VmMap? inner = index < Spec.MaxEntries ? _inner[index] : null;
         if (inner is null)
-            return -Errno.Noent;
+            return -KernelError.Noent;
         *(uint*)value = inner.Id;
         return 0;
     }
@@ -171,7 +171,7 @@ public sealed unsafe class HashOfMapsMap : VmMap, IMapOfMaps
     {
         ArgumentNullException.ThrowIfNull(inner);
         if (!HandleRules.IsLike(Spec.Inner!, inner))
-            return -Errno.Inval;
+            return -KernelError.Inval;
         uint id = inner.Id, oldId = 0;
         VmMap? old;
         lock (_lock)
@@ -202,7 +202,7 @@ public sealed unsafe class HashOfMapsMap : VmMap, IMapOfMaps
         }
     }
 
-    internal override int UpdateElement(byte* key, byte* value, ulong flags, int cpu) => -Errno.Badf;
+    internal override int UpdateElement(byte* key, byte* value, ulong flags, int cpu) => -KernelError.Badf;
 
     internal override int DeleteElement(byte* key)
     {
@@ -246,7 +246,7 @@ internal static class HandleRules
 {
     /// <summary>The checks of an update in the kernel's order; a handle from bytes is never a good one (-EBADF).</summary>
     public static int CheckUpdate(uint index, uint count, ulong flags) =>
-        flags != MapUpdate.Any ? -Errno.Inval : index >= count ? -Errno.TooBig : -Errno.Badf;
+        flags != MapUpdate.Any ? -KernelError.Inval : index >= count ? -KernelError.TooBig : -KernelError.Badf;
 
     /// <summary>Whether a map may stand where such maps are wanted.</summary>
     public static bool IsLike(MapSpec wanted, VmMap map)

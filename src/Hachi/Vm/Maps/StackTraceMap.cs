@@ -21,20 +21,20 @@ internal sealed unsafe class StackTraceMap(MapSpec spec, MapSettings settings) :
     {
         _count = BitOperations.RoundUpToPowerOf2(Spec.MaxEntries);
         _buckets = Allocate(BucketBytes * _count);
-        return _buckets == null ? -Errno.Nomem : 0;
+        return _buckets == null ? -KernelError.Nomem : 0;
     }
 
-    internal override int UpdateElement(byte* key, byte* value, ulong flags, int cpu) => -Errno.Inval;
+    internal override int UpdateElement(byte* key, byte* value, ulong flags, int cpu) => -KernelError.Inval;
 
     internal override int DeleteElement(byte* key)
     {
         uint number = *(uint*)key;
         if (number >= _count)
-            return -Errno.TooBig;
+            return -KernelError.TooBig;
         lock (_lock)
         {
             if (FramesOf(number) == 0)
-                return -Errno.Noent;
+                return -KernelError.Noent;
             FramesOf(number) = 0;
             return 0;
         }
@@ -48,7 +48,7 @@ internal sealed unsafe class StackTraceMap(MapSpec spec, MapSettings settings) :
             while (number < _count && FramesOf(number) == 0)
                 number++;
             if (number >= _count)
-                return -Errno.Noent;
+                return -KernelError.Noent;
             *(uint*)next = number;
             return 0;
         }
@@ -61,7 +61,7 @@ internal sealed unsafe class StackTraceMap(MapSpec spec, MapSettings settings) :
     {
         int depth = Math.Min(frames.Length, ValueSize / 8);
         if (depth == 0)
-            return -Errno.Fault;
+            return -KernelError.Fault;
         fixed (ulong* from = frames)
         {
             uint hash = HashHeader.HashBytes((byte*)from, (uint)depth * 8, 0x9E3779B97F4A7C15), number = hash & _count - 1;
@@ -73,7 +73,7 @@ internal sealed unsafe class StackTraceMap(MapSpec spec, MapSettings settings) :
                 if (isSame)
                     return (int)number;
                 if (stored.Length > 0 && (flags & Reuse) == 0)
-                    return -Errno.Exist;
+                    return -KernelError.Exist;
                 *(uint*)bucket = hash;
                 FramesOf(number) = depth;
                 Buffer.MemoryCopy(from, bucket + 16, ValueStride, depth * 8L);
@@ -95,12 +95,12 @@ internal sealed unsafe class StackTraceMap(MapSpec spec, MapSettings settings) :
     {
         uint number = *(uint*)key;
         if (number >= _count)
-            return -Errno.Noent;
+            return -KernelError.Noent;
         lock (_lock)
         {
             int depth = FramesOf(number);
             if (depth == 0)
-                return -Errno.Noent;
+                return -KernelError.Noent;
             var all = new Span<byte>(value, ValueSize);
             new ReadOnlySpan<byte>(_buckets + number * BucketBytes + 16, depth * 8).CopyTo(all);
             all[(depth * 8)..].Clear();

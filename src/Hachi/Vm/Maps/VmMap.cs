@@ -103,9 +103,9 @@ public abstract unsafe partial class VmMap : IDisposable
         CheckSize(key.Length, KeySize, nameof(key));
         CheckSize(value.Length, UserValueSize, nameof(value));
         if (flags != 0)
-            return -Errno.Inval;
+            return -KernelError.Inval;
         if ((Spec.Flags & MapCreate.WriteOnly) != 0)
-            return -Errno.Perm;
+            return -KernelError.Perm;
         fixed (byte* k = key, v = value)
             return Done(UserGet(k, v));
     }
@@ -120,9 +120,9 @@ public abstract unsafe partial class VmMap : IDisposable
         CheckSize(key.Length, KeySize, nameof(key));
         CheckSize(value.Length, UserValueSize, nameof(value));
         if (!IsWritableByUser)
-            return -Errno.Perm;
+            return -KernelError.Perm;
         if ((flags & MapUpdate.Lock) != 0)
-            return -Errno.Inval;
+            return -KernelError.Inval;
         fixed (byte* k = key, v = value)
             return Done(UserUpdate(k, v, flags));
     }
@@ -134,7 +134,7 @@ public abstract unsafe partial class VmMap : IDisposable
     {
         CheckSize(key.Length, KeySize, nameof(key));
         if (!IsWritableByUser)
-            return -Errno.Perm;
+            return -KernelError.Perm;
         fixed (byte* k = key)
             return Done(DeleteElement(k));
     }
@@ -148,7 +148,7 @@ public abstract unsafe partial class VmMap : IDisposable
         CheckSize(key.Length, KeySize, nameof(key));
         CheckSize(value.Length, UserValueSize, nameof(value));
         if (!IsWritableByUser || (Spec.Flags & MapCreate.WriteOnly) != 0)
-            return -Errno.Perm;
+            return -KernelError.Perm;
         fixed (byte* k = key, v = value)
             return Done(UserTake(k, v));
     }
@@ -163,7 +163,7 @@ public abstract unsafe partial class VmMap : IDisposable
             CheckSize(key.Length, KeySize, nameof(key));
         CheckSize(next.Length, KeySize, nameof(next));
         if ((Spec.Flags & MapCreate.WriteOnly) != 0)
-            return -Errno.Perm;
+            return -KernelError.Perm;
         fixed (byte* k = key, n = next)
             return Done(NextElementKey(key.Length > 0 ? k : null, n));
     }
@@ -198,13 +198,13 @@ public abstract unsafe partial class VmMap : IDisposable
     internal virtual long FindOffset(byte* key, int cpu) => -1;
 
     /// <summary>What a program's update does: 0 or -errno. Of a per-CPU map it writes the value of one processor.</summary>
-    internal virtual int UpdateElement(byte* key, byte* value, ulong flags, int cpu) => -Errno.Notsupp;
+    internal virtual int UpdateElement(byte* key, byte* value, ulong flags, int cpu) => -KernelError.Notsupp;
 
     /// <summary>What a deletion does: 0 or -errno.</summary>
-    internal virtual int DeleteElement(byte* key) => -Errno.Notsupp;
+    internal virtual int DeleteElement(byte* key) => -KernelError.Notsupp;
 
     /// <summary>The key behind another (null for the first): 0 or -errno.</summary>
-    internal virtual int NextElementKey(byte* key, byte* next) => -Errno.Notsupp;
+    internal virtual int NextElementKey(byte* key, byte* next) => -KernelError.Notsupp;
 
     /// <summary>
     /// Walks the elements that there are, in no order that anybody may rely on; elements may come and go meanwhile. The cursor begins at 0.
@@ -221,13 +221,13 @@ public abstract unsafe partial class VmMap : IDisposable
     }
 
     /// <summary>Adds a value to a queue, stack or bloom filter: 0 or -errno.</summary>
-    internal virtual int Push(byte* value, ulong flags) => -Errno.Notsupp;
+    internal virtual int Push(byte* value, ulong flags) => -KernelError.Notsupp;
 
     /// <summary>Takes a value from a queue or stack: 0 or -errno.</summary>
-    internal virtual int Pop(byte* value) => -Errno.Notsupp;
+    internal virtual int Pop(byte* value) => -KernelError.Notsupp;
 
     /// <summary>Looks at the value that would be popped, or asks a bloom filter: 0 or -errno.</summary>
-    internal virtual int Peek(byte* value) => -Errno.Notsupp;
+    internal virtual int Peek(byte* value) => -KernelError.Notsupp;
 
     /// <summary>The inner map under a key of a map of maps, held once more for the caller, who releases it; null when there is none.</summary>
     internal virtual VmMap? AcquireInner(byte* key) => null;
@@ -239,14 +239,14 @@ public abstract unsafe partial class VmMap : IDisposable
     {
         long offset = PeekOffset(key);
         if (offset < 0)
-            return -Errno.Noent;
+            return -KernelError.Noent;
         CopyValue(Memory + offset, value);
         return 0;
     }
 
     private protected virtual int UserUpdate(byte* key, byte* value, ulong flags) => UpdateElement(key, value, flags, 0);
 
-    private protected virtual int UserTake(byte* key, byte* value) => -Errno.Notsupp;
+    private protected virtual int UserTake(byte* key, byte* value) => -KernelError.Notsupp;
 
     /// <summary>A look-up that leaves no trace (it does not make an element of an LRU map younger).</summary>
     private protected virtual long PeekOffset(byte* key) => FindOffset(key, 0);

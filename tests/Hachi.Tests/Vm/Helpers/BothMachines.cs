@@ -1,6 +1,7 @@
 using Hachi.Object;
 using Hachi.Vm;
 using Hachi.Vm.Helpers;
+using Hachi.Vm.Maps;
 
 namespace Hachi.Tests.Vm.Helpers;
 
@@ -34,7 +35,7 @@ internal sealed class BothMachines : IDisposable
 
     public static VmObject LoadHere(BpfObject spec, VmEngine engine, VmHost? host = null)
     {
-        VmLoad load = VmObject.Load(spec, new VmOptions { Engine = engine, Host = host ?? new VmHost { Cpus = KernelMap.Cpus } });
+        VmLoad load = VmObject.Load(spec, new VmOptions { Engine = engine, Host = host ?? new VmHost(), Maps = new MapSettings { Cpus = Math.Max(KernelMap.Cpus, 4) } });
         Assert.True(load.Object is not null, string.Join('\n', load.Diagnostics.Select(diagnostic => diagnostic.Message)));
         return load.Object;
     }

@@ -39,17 +39,17 @@ public sealed unsafe class PerfEventMap : VmMap
         if (index == current)
             index = (uint)cpu;
         if (index >= Spec.MaxEntries)
-            return -Errno.TooBig;
+            return -KernelError.TooBig;
         if (Volatile.Read(ref _buffers[index]) is not { } buffer)
-            return -Errno.Noent;
+            return -KernelError.Noent;
         // The kernel's buffers take records of their own processor only.
-        return index != (uint)cpu ? -Errno.Opnotsupp : buffer.Add(data, more) ? 0 : -Errno.Nospc;
+        return index != (uint)cpu ? -KernelError.Opnotsupp : buffer.Add(data, more) ? 0 : -KernelError.Nospc;
     }
 
     internal override int Build()
     {
         if (!Charge(8L * Spec.MaxEntries))
-            return -Errno.Nomem;
+            return -KernelError.Nomem;
         _buffers = new PerfBuffer?[Spec.MaxEntries];
         return 0;
     }
@@ -59,10 +59,10 @@ public sealed unsafe class PerfEventMap : VmMap
     internal override int DeleteElement(byte* key)
     {
         uint index = *(uint*)key;
-        return index >= Spec.MaxEntries ? -Errno.TooBig : Interlocked.Exchange(ref _buffers[index], null) is null ? -Errno.Noent : 0;
+        return index >= Spec.MaxEntries ? -KernelError.TooBig : Interlocked.Exchange(ref _buffers[index], null) is null ? -KernelError.Noent : 0;
     }
 
     internal override int NextElementKey(byte* key, byte* next) => ArrayRules.Next(key, next, Spec.MaxEntries);
 
-    private protected override int UserGet(byte* key, byte* value) => -Errno.Notsupp;
+    private protected override int UserGet(byte* key, byte* value) => -KernelError.Notsupp;
 }

@@ -97,10 +97,10 @@ public sealed unsafe partial class RingBufferMap : VmMap
     internal int Output(byte* data, ulong size, ulong flags)
     {
         if ((flags & ~3ul) != 0)
-            return -Errno.Inval;
+            return -KernelError.Inval;
         long offset = Reserve(size, 0);
         if (offset < 0)
-            return -Errno.Again;
+            return -KernelError.Again;
         Buffer.MemoryCopy(data, Memory + offset, (long)size, (long)size);
         Finish(offset, isDiscarded: false, flags);
         return 0;
@@ -120,10 +120,10 @@ public sealed unsafe partial class RingBufferMap : VmMap
     {
         _headers = (uint*)Allocate(Spec.MaxEntries / 8L * 4);
         // A record that begins near the end runs on behind it. The kernel maps the pages twice for that; here nothing else lies there.
-        return _headers != null && AllocateValues(2L * Spec.MaxEntries) ? 0 : -Errno.Nomem;
+        return _headers != null && AllocateValues(2L * Spec.MaxEntries) ? 0 : -KernelError.Nomem;
     }
 
-    private protected override int UserGet(byte* key, byte* value) => -Errno.Notsupp;
+    private protected override int UserGet(byte* key, byte* value) => -KernelError.Notsupp;
 
     private static ulong Padded(uint length) => length + (ulong)HeaderBytes + 7 & ~7ul;
 
