@@ -70,6 +70,30 @@ public sealed class IrFunction
         Intern(IrOp.Const, 0, 0, 0, 0, -1);
     }
 
+    /// <summary>
+    /// Takes over blocks, requirements, phis, edge arguments and effects of another function into this one, which must be empty, under the same ids. They still name the other
+    /// function's values: the caller makes values here and renames.
+    /// </summary>
+    internal void CopyFrame(IrFunction other)
+    {
+        Blocks = Copied(other.Blocks, other.BlockCount, Blocks);
+        Requires = Copied(other.Requires, other.RequireCount, Requires);
+        Phis = Copied(other.Phis, other.PhiCount, Phis);
+        EdgeArgs = Copied(other.EdgeArgs, other.EdgeArgCount, EdgeArgs);
+        Effects = Copied(other.Effects, other.EffectCount, Effects);
+        (BlockCount, RequireCount, PhiCount) = (other.BlockCount, other.RequireCount, other.PhiCount);
+        (EdgeArgCount, EffectCount, Entry) = (other.EdgeArgCount, other.EffectCount, other.Entry);
+        Sets.AddRange(other.Sets);
+    }
+
+    private static T[] Copied<T>(T[] from, int count, T[] to)
+    {
+        if (to.Length < count)
+            to = new T[from.Length];
+        from.AsSpan(0, count).CopyTo(to);
+        return to;
+    }
+
     /// <summary>A new block without an end.</summary>
     public int NewBlock()
     {

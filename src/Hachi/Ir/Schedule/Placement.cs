@@ -19,7 +19,10 @@ internal sealed class Placement
     public int UsesOf(int value) => _uses[value];
 
     /// <summary>Places the values of a function. Constants are placed too, though most become part of an instruction.</summary>
-    public void Compute(IrFunction f, BlockGraph graph)
+    /// <param name="f">The function.</param>
+    /// <param name="graph">Its blocks.</param>
+    /// <param name="more">Uses of values in blocks that the function itself does not tell of.</param>
+    public void Compute(IrFunction f, BlockGraph graph, List<(int Value, int Block)>? more = null)
     {
         int n = f.ValueCount;
         if (_block.Length < n)
@@ -31,12 +34,14 @@ internal sealed class Placement
         }
         Array.Clear(_uses, 0, n);
         Array.Fill(_block, None, 0, n);
-        CountUses(f, graph);
+        CountUses(f, graph, more);
         for (int v = 0; v < n; v++)
             if (_uses[v] > 0)
                 _early[v] = Early(f, graph, v);
         foreach (int b in graph.Order)
             UseBlock(f, graph, b);
+        foreach ((int value, int block) in more ?? [])
+            Use(f, graph, value, block);
         for (int v = n - 1; v >= 0; v--)
             if (_uses[v] > 0)
                 Place(f, graph, v);
@@ -61,9 +66,11 @@ internal sealed class Placement
         }
     }
 
-    private void CountUses(IrFunction f, BlockGraph graph)
+    private void CountUses(IrFunction f, BlockGraph graph, List<(int Value, int Block)>? more)
     {
         _top = 0;
+        foreach ((int value, _) in more ?? [])
+            Count(f, value);
         foreach (int b in graph.Order)
         {
             ref IrBlock block = ref f.Blocks[b];
