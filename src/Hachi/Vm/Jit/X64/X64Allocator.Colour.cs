@@ -74,7 +74,7 @@ internal sealed partial class X64Allocator
         // The memory operand of arithmetic is read when the result's register holds the first operand already.
         int late = insn.Memory != LirMemory.None && insn.Op is LirOp.Alu or LirOp.Mul ? 0x18 : 0;
         for (int o = 0; o < Lir.OperandCount; o++)
-            if ((insn.Last & ~late >> o & 1) != 0)
+            if ((insn.Last & ~late & (1 << o)) != 0)
                 Free(NumberOf(insn.Operand(o)));
         int dst = NumberOf(insn.Dst);
         if (dst >= 0 && !Choose(dst, OverwritesFirst(insn) ? Heir(insn) : -1))

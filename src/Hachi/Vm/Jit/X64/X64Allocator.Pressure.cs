@@ -71,7 +71,7 @@ internal sealed partial class X64Allocator
                 _liveCount--;
             }
         }
-        ushort clobbers = X64Machine.Clobbers(insn, X64Machine.HasBmi2);
+        ushort clobbers = X64Machine.Clobbers(insn, HasBmi2);
         if (clobbers != 0)
             KeepAcross(clobbers);
         ushort forbidden = insn.Op == LirOp.Atomic ? clobbers : (ushort)0; // its operands are read when those have changed

@@ -36,6 +36,9 @@ internal sealed partial class X64Allocator
     /// <summary>Registers for values, as a mask.</summary>
     public ushort Registers { get; set; }
 
+    /// <summary>Whether the processor has shifts of three operands and mulx.</summary>
+    public bool HasBmi2 { get; set; }
+
     /// <summary>Whether the function is called from outside.</summary>
     public bool IsMain { get; set; }
 

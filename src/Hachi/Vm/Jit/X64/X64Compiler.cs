@@ -35,6 +35,12 @@ internal sealed class X64Compiler
         _emitter = new X64Emitter(_graph, _allocator, _selector, _asm);
     }
 
+    /// <summary>Registers that may hold values, as a mask; tests take some away.</summary>
+    internal ushort Registers { get; init; } = X64Machine.CallerSaved | X64Machine.CalleeSaved;
+
+    /// <summary>Whether to use the instructions of BMI2.</summary>
+    internal bool UsesBmi2 { get; init; } = X64Machine.HasBmi2;
+
     /// <summary>This thread's compiler.</summary>
     public static X64Compiler Instance => s_instance ??= new X64Compiler();
 
@@ -92,8 +98,8 @@ internal sealed class X64Compiler
         _order.Compute(g, _graph, _placement);
         _selector.Run(_lowering);
         _allocator.IsMain = isMain;
-        int registers = X64Machine.CallerSaved | X64Machine.CalleeSaved;
-        _allocator.Registers = (ushort)(unit.KeepsFuel ? registers & ~(1 << (int)X64Machine.Fuel) : registers);
+        _allocator.HasBmi2 = UsesBmi2;
+        _allocator.Registers = (ushort)(unit.KeepsFuel ? Registers & ~(1 << (int)X64Machine.Fuel) : Registers);
         if (!_allocator.Run(_lowering))
             return false;
         _emitter.Run(_lowering, unit, isMain);

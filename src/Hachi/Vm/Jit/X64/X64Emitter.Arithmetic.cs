@@ -161,7 +161,7 @@ internal sealed partial class X64Emitter
             return;
         }
         int bits = wide ? 64 : 32, count = (int)ConstOf(insn.B) & (bits - 1);
-        if (op == Shift.Rol && X64Machine.HasBmi2 && a != Reg.None && a != target)
+        if (op == Shift.Rol && _alloc.HasBmi2 && a != Reg.None && a != target)
         {
             _asm.RotateRight(wide, target, a, bits - count);
         }
@@ -179,7 +179,7 @@ internal sealed partial class X64Emitter
 
     private void ShiftByValue(in Lir insn, Shift op, bool wide, Reg target)
     {
-        if (X64Machine.HasBmi2 && op != Shift.Rol)
+        if (_alloc.HasBmi2 && op != Shift.Rol)
         {
             Reg lent = Reg.None, count = In(insn.B, X64Machine.Scratch), source = RegOf(insn.A);
             if (source == Reg.None && target != count)

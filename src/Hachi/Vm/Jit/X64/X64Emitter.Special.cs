@@ -6,12 +6,12 @@ internal sealed partial class X64Emitter
     private void MultiplyHigh(in Lir insn)
     {
         (int a, int b) = (insn.A, insn.B);
-        Reg implied = X64Machine.HasBmi2 ? Reg.Rdx : Reg.Rax;
+        Reg implied = _alloc.HasBmi2 ? Reg.Rdx : Reg.Rax;
         if (RegOf(b) == implied)
             (a, b) = (b, a);
         LoadTo(implied, a);
         Reg source = In(b, X64Machine.Scratch), target = Target(insn.Dst);
-        if (X64Machine.HasBmi2)
+        if (_alloc.HasBmi2)
         {
             _asm.MultiplyHigh(target, target, source);
             Finish(insn.Dst, target);

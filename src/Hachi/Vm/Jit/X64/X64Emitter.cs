@@ -268,7 +268,7 @@ internal sealed partial class X64Emitter
         else
             _asm.Alu(Alu.Sub, true, new Mem(X64Machine.State, MachineState.FuelOffset), effect.Code);
         int label = _asm.NewLabel();
-        _asm.JumpIf(Cond.Below, label); // it was not negative before
+        _asm.JumpIf(Cond.Less, label); // a helper may have taken more than there was
         _slow.Add(new Slow(SlowKind.Fuel, label, 0, effect.Origin));
     }
 }
