@@ -86,6 +86,9 @@ public struct IrEffect
     /// <summary>The next effect of the block, or -1.</summary>
     public int Next;
 
+    /// <summary>Whether it has an address.</summary>
+    public readonly bool HasAddress => Kind is IrEffectKind.Load or IrEffectKind.Store or IrEffectKind.Atomic or IrEffectKind.Clear;
+
     /// <summary>Whether it yields a value.</summary>
     public readonly bool YieldsValue => Kind is IrEffectKind.Load or IrEffectKind.Atomic or IrEffectKind.CallHelper or IrEffectKind.CallLocal;
 }

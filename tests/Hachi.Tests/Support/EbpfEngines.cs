@@ -1,5 +1,6 @@
 using Hachi.Isa;
 using Hachi.Vm;
+using Hachi.Vm.Jit;
 using Hachi.Vm.Machine;
 
 namespace Hachi.Tests.Support;
@@ -8,7 +9,7 @@ namespace Hachi.Tests.Support;
 internal static class EbpfEngines
 {
     /// <summary>All that this build has.</summary>
-    public static VmEngine[] All => [VmEngine.Interpreter, VmEngine.Il];
+    public static VmEngine[] All => EbpfJit.HasX64 ? [VmEngine.Interpreter, VmEngine.Il, VmEngine.X64] : [VmEngine.Interpreter, VmEngine.Il];
 
     /// <summary>Loads a program; the helper that the conformance suite calls by number 5 is there.</summary>
     public static VmLoad Load(ReadOnlySpan<Insn> insns, VmEngine engine, long fuel = 1L << 32) =>

@@ -82,7 +82,7 @@ internal sealed class LocalOrder
 
     private void Demand(in IrEffect effect)
     {
-        if (effect.Kind is IrEffectKind.Load or IrEffectKind.Store or IrEffectKind.Atomic)
+        if (effect.HasAddress)
             Put(effect.Address, true);
         if (effect.Kind is IrEffectKind.Store or IrEffectKind.Atomic)
             Put(effect.Source, true);

@@ -105,7 +105,7 @@ internal sealed class Placement
             _block[effect.Value] = b;
         switch (effect.Kind)
         {
-            case IrEffectKind.Load:
+            case IrEffectKind.Load or IrEffectKind.Clear:
                 Count(f, effect.Address);
                 break;
             case IrEffectKind.Store:
@@ -185,7 +185,7 @@ internal sealed class Placement
     private void UseEffect(IrFunction f, BlockGraph graph, int e, int b)
     {
         ref IrEffect effect = ref f.Effects[e];
-        if (effect.Kind is IrEffectKind.Load or IrEffectKind.Store or IrEffectKind.Atomic)
+        if (effect.HasAddress)
             Use(f, graph, effect.Address, b);
         if (effect.Kind is IrEffectKind.Store or IrEffectKind.Atomic)
             Use(f, graph, effect.Source, b);

@@ -23,7 +23,7 @@ internal sealed unsafe class Invocation : IDisposable
 
     /// <summary>Numbers under which compiled code reaches the machine itself: a packet load (offset, bytes), a call of what a register names,
     /// the entry of a hash table while others write to it.</summary>
-    public const int LoadPacketHelper = -1, CallRegisterHelper = -2, FindEntryHelper = -3;
+    public const int LoadPacketHelper = -1, CallRegisterHelper = -2, FindEntryHelper = -3, ReadContextHelper = -4, WriteContextHelper = -5;
 
     private const int StackBytes = Limits.StackBytesMax * Limits.CallFramesMax;
 
@@ -284,7 +284,27 @@ internal sealed unsafe class Invocation : IDisposable
     public ulong CallHelper(int helper, int insn)
     {
         State->HelperInsn = insn;
-        return helper >= 0 ? Unit.Helpers[helper](this) : helper == LoadPacketHelper ? LoadPacketCall() : helper == CallRegisterHelper ? CallRegister() : FindEntry();
+        return helper switch
+        {
+            >= 0 => Unit.Helpers[helper](this),
+            LoadPacketHelper => LoadPacketCall(),
+            CallRegisterHelper => CallRegister(),
+            FindEntryHelper => FindEntry(),
+            ReadContextHelper => ReadContextCall(insn),
+            _ => WriteContextCall(insn),
+        };
+    }
+
+    private ulong ReadContextCall(int insn)
+    {
+        (ulong address, int bytes) = (State->Arguments[0], (int)State->Arguments[1]);
+        return TryReadContext(address, bytes, out ulong value) ? value : SetFault(FaultReason.ReadOutOfBounds, insn, null, address, bytes);
+    }
+
+    private ulong WriteContextCall(int insn)
+    {
+        (ulong address, int bytes) = (State->Arguments[0], (int)State->Arguments[1]);
+        return TryWriteContext(address, bytes, State->Arguments[2]) ? 0 : SetFault(FaultReason.WriteOutOfBounds, insn, null, address, -bytes);
     }
 
     private ulong LoadPacketCall() => TryLoadPacket((long)State->Arguments[0], (int)State->Arguments[1], out ulong value) ? value : ulong.MaxValue;

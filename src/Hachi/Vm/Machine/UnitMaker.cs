@@ -46,8 +46,17 @@ internal static class UnitMaker
         VmEngine engine = owner.Options.Engine;
         if (engine == VmEngine.Il && !EbpfJit.HasIl)
             diagnostics.Add(DiagnosticTable.VmEngineMissing.At(default, "il", "this build runs without a compiler for IL"));
+        if (engine == VmEngine.X64 && !EbpfJit.HasX64)
+            diagnostics.Add(DiagnosticTable.VmEngineMissing.At(default, "x64", "this processor is another one"));
+        if (engine == VmEngine.Interpreter || diagnostics.Count > 0)
+            return;
+        LiftFacts facts = FactsOf(unit, owner, type);
+        if (engine is VmEngine.X64 or VmEngine.Auto && EbpfJit.HasX64 && EbpfJit.CompileToX64(unit.Code, facts) is { } compiled)
+            unit.Engine = compiled;
         else if (engine is VmEngine.Il or VmEngine.Auto && EbpfJit.HasIl)
-            unit.Engine = EbpfJit.CompileToIl(unit.Code, FactsOf(unit, owner, type));
+            unit.Engine = EbpfJit.CompileToIl(unit.Code, facts);
+        else if (engine == VmEngine.X64)
+            diagnostics.Add(DiagnosticTable.VmEngineMissing.At(default, "x64", "the program is too large for it, or the system gives no executable memory"));
     }
 
     // What compiled code may know: a look-up that the embedder replaced is a helper like any other.

@@ -1,6 +1,6 @@
 using System.Text;
 using Hachi.Tests.Support;
-using Hachi.Vm.Jit.X64;
+using Hachi.Vm.Jit.X64.Encode;
 
 namespace Hachi.Tests.Vm.Jit;
 
@@ -11,7 +11,7 @@ public sealed class X64AssemblerTests
     private static readonly string[] s_narrow = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "r8d", "r9d", "r10d", "r11d", "r12d", "r13d", "r14d", "r15d"];
     private static readonly string[] s_words = ["ax", "cx", "dx", "bx", "sp", "bp", "si", "di", "r8w", "r9w", "r10w", "r11w", "r12w", "r13w", "r14w", "r15w"];
     private static readonly string[] s_bytes = ["al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil", "r8b", "r9b", "r10b", "r11b", "r12b", "r13b", "r14b", "r15b"];
-    private static readonly string[] s_pointers = ["", "byte ptr ", "word ptr ", "", "dword ptr ", "", "", "", "qword ptr "];
+    private static readonly string[] s_pointers = ["", "byte ptr ", "word ptr ", "", "dword ptr ", "", "", "", "qword ptr ", "", "", "", "", "", "", "", "xmmword ptr "];
     private static readonly string[] s_alu = ["add", "or", "", "", "and", "sub", "xor", "cmp"];
     private static readonly string[] s_shifts = ["rol", "ror", "", "", "shl", "shr", "", "sar"];
     private static readonly string[] s_unary = ["", "", "not", "neg", "mul", "imul", "div", "idiv"];
@@ -168,6 +168,8 @@ public sealed class X64AssemblerTests
         Is($"jmp {N(a, true)}", () => _asm.JumpTo(a));
         Is("stc", () => _asm.SetCarry(true));
         Is("clc", () => _asm.SetCarry(false));
+        Is("pxor xmm0, xmm0", () => _asm.ZeroVector());
+        Is($"movups {At(m, 16)}, xmm0", () => _asm.StoreVector(m));
         Is("mfence", () => _asm.Fence());
     }
 

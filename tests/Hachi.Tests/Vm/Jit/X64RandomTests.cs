@@ -4,6 +4,7 @@ using Hachi.Isa;
 using Hachi.Tests.Support;
 using Hachi.Vm.Jit;
 using Hachi.Vm.Jit.X64;
+using Hachi.Vm.Jit.X64.Encode;
 using Hachi.Vm.Machine;
 
 namespace Hachi.Tests.Vm.Jit;
@@ -94,6 +95,14 @@ public sealed unsafe class X64RandomTests
     [UnmanagedCallersOnly]
     private static ulong Helper(MachineState* state, int helper, int insn)
     {
+        if (helper <= Invocation.ReadContextHelper)
+        {
+            // No context with rules here: an access that found no memory is a fault.
+            bool writes = helper == Invocation.WriteContextHelper;
+            state->Fault = (int)(writes ? FaultReason.WriteOutOfBounds : FaultReason.ReadOutOfBounds);
+            (state->FaultInsn, state->FaultAddress, state->FaultSize) = (insn, state->Arguments[0], writes ? -(int)state->Arguments[1] : (int)state->Arguments[1]);
+            return 0;
+        }
         ulong mixed = (uint)helper;
         for (int i = 0; i < 5; i++)
             mixed = (mixed * 0x9E3779B97F4A7C15) ^ (state->Arguments[i] >> i);

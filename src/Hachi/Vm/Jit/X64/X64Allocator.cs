@@ -1,6 +1,8 @@
 using System.Numerics;
-using Hachi.Ir;
 using Hachi.Ir.Schedule;
+using Hachi.Ir;
+using Hachi.Vm.Jit.X64.Encode;
+using Hachi.Vm.Jit.X64.Select;
 
 namespace Hachi.Vm.Jit.X64;
 

@@ -1,6 +1,8 @@
-using Hachi.Ir;
 using Hachi.Ir.Schedule;
+using Hachi.Ir;
 using Hachi.Isa;
+using Hachi.Vm.Jit.X64.Encode;
+using Hachi.Vm.Jit.X64.Select;
 using Hachi.Vm.Machine;
 
 namespace Hachi.Vm.Jit.X64;
@@ -60,7 +62,7 @@ internal sealed class X64Compiler
         if (!Assemble(functions, unit))
             return null;
         nint address = ExecutableMemory.Add(_asm.Code);
-        return address == 0 ? null : new X64Code(address, _asm.Length, unit.HasLoops, unit.HasCallbacks);
+        return address == 0 ? null : new X64Code(address, _asm.Length, unit);
     }
 
     /// <summary>Writes the machine code of a program; false where that cannot be done.</summary>
@@ -83,6 +85,8 @@ internal sealed class X64Compiler
                 return false;
         }
         unit.EmitChecks(_asm);
+        unit.EmitContext(_asm);
+        unit.EmitEntries(_asm);
         _asm.Link();
         return true;
     }
@@ -117,163 +121,5 @@ internal sealed class X64Compiler
             if (f.Blocks[b].End == IrEnd.Member || f.Blocks[b].Require >= 0)
                 return false;
         return true;
-    }
-}
-
-/// <summary>What the functions of a program have in common.</summary>
-internal sealed class X64Unit
-{
-    private readonly int[] _labels;
-    private readonly bool[] _called;
-    private readonly int[] _checks = new int[8];
-
-    /// <summary>Looks at the functions of a program.</summary>
-    public X64Unit(IReadOnlyList<IrFunction> functions)
-    {
-        _labels = new int[functions.Count];
-        _called = new bool[functions.Count];
-        _labels.AsSpan().Fill(-1);
-        _checks.AsSpan().Fill(-1);
-        var graph = new BlockGraph();
-        bool burnsFuel = false, calls = false;
-        foreach (IrFunction f in functions)
-        {
-            graph.Compute(f);
-            HasLoops |= graph.HasLoops;
-            for (int e = 0; e < f.EffectCount; e++)
-            {
-                ref IrEffect effect = ref f.Effects[e];
-                HasCallbacks |= effect.Kind == IrEffectKind.CallHelper;
-                burnsFuel |= effect.Kind == IrEffectKind.Fuel;
-                if (effect.Kind != IrEffectKind.CallLocal)
-                    continue;
-                _called[effect.Code] = true;
-                calls = true;
-            }
-        }
-        KeepsFuel = HasLoops && burnsFuel;
-        CountsDepth = calls && (HasCallbacks || DeepestCalls(functions) > Limits.CallFramesMax);
-    }
-
-    /// <summary>Whether any function loops.</summary>
-    public bool HasLoops { get; }
-
-    /// <summary>Whether helpers are called.</summary>
-    public bool HasCallbacks { get; }
-
-    /// <summary>Whether the fuel stands in a register.</summary>
-    public bool KeepsFuel { get; }
-
-    /// <summary>Whether calls are counted in the state.</summary>
-    public bool CountsDepth { get; }
-
-    /// <summary>Whether another function (or itself) calls a function.</summary>
-    public bool IsCalled(int function) => _called[function];
-
-    /// <summary>The label of a function that is called.</summary>
-    public int FunctionLabel(X64Assembler asm, int function) => _labels[function] >= 0 ? _labels[function] : _labels[function] = asm.NewLabel();
-
-    /// <summary>The label of the routine that looks an address up in the table of regions.</summary>
-    public int CheckLabel(X64Assembler asm, int size, bool writes)
-    {
-        ref int label = ref _checks[(writes ? 4 : 0) + System.Numerics.BitOperations.Log2((uint)size)];
-        return label >= 0 ? label : label = asm.NewLabel();
-    }
-
-    /// <summary>
-    /// Emits these routines. In: a guest address in the emitter's register. Out: carry clear and the host address there, or carry set and the guest address.
-    /// No other register changes.
-    /// </summary>
-    public void EmitChecks(X64Assembler asm)
-    {
-        const Reg address = X64Machine.Scratch, entry = Reg.Rax;
-        for (int i = 0; i < _checks.Length; i++)
-        {
-            if (_checks[i] < 0)
-                continue;
-            int nowhere = asm.NewLabel(), outside = asm.NewLabel();
-            asm.Align(16);
-            asm.Place(_checks[i]);
-            asm.Push(entry);
-            asm.Move(true, entry, address);
-            asm.Shift(Shift.Shr, true, entry, 32);
-            asm.Alu(Alu.Cmp, false, entry, new Mem(X64Machine.State, MachineState.RegionCountOffset));
-            asm.JumpIf(Cond.AboveOrEqual, nowhere);
-            asm.Shift(Shift.Shl, true, entry, Region.SizeShift);
-            asm.Lea(true, entry, new Mem(X64Machine.State, entry, 0, MachineState.RegionsOffset));
-            asm.Alu(Alu.Sub, true, address, new Mem(entry, Region.StartOffset));
-            asm.Alu(Alu.Cmp, true, address, new Mem(entry, (i < 4 ? Region.PastReadOffset : Region.PastWriteOffset) + (8 * (i & 3))));
-            asm.JumpIf(Cond.AboveOrEqual, outside);
-            asm.Alu(Alu.Add, true, address, new Mem(entry, X64Lowering.MemoryOffset));
-            asm.Pop(entry);
-            asm.SetCarry(false);
-            asm.Return();
-            asm.Place(outside);
-            asm.Alu(Alu.Add, true, address, new Mem(entry, Region.StartOffset));
-            asm.Place(nowhere);
-            asm.Pop(entry);
-            asm.SetCarry(true);
-            asm.Return();
-        }
-    }
-
-    /// <summary>Frames that calls can open at most; more than allowed where they can go in circles.</summary>
-    private static int DeepestCalls(IReadOnlyList<IrFunction> functions)
-    {
-        int[] depth = new int[functions.Count];
-        depth.AsSpan().Fill(1);
-        // As many rounds as frames are allowed: what still grows then is too deep.
-        bool changed = true;
-        for (int round = 0; changed && round <= Limits.CallFramesMax; round++)
-        {
-            changed = false;
-            for (int i = 0; i < functions.Count; i++)
-                for (int e = 0; e < functions[i].EffectCount; e++)
-                {
-                    ref IrEffect effect = ref functions[i].Effects[e];
-                    if (effect.Kind != IrEffectKind.CallLocal || depth[i] > depth[effect.Code])
-                        continue;
-                    depth[i] = depth[effect.Code] + 1;
-                    changed = true;
-                }
-        }
-        return changed ? Limits.CallFramesMax + 1 : depth[0];
-    }
-}
-
-/// <summary>Machine code of a program; its memory is given back with <see cref="Dispose"/>, or when nothing refers to it any more.</summary>
-internal sealed unsafe class X64Code : IDisposable
-{
-    private nint _address;
-
-    internal X64Code(nint address, int bytes, bool hasLoops, bool hasCallbacks) => (_address, Bytes, HasLoops, HasCallbacks) = (address, bytes, hasLoops, hasCallbacks);
-
-    /// <summary>Gives memory back.</summary>
-    ~X64Code() => Free();
-
-    /// <summary>The main function: state, r1, r2; returns r0, or anything where <see cref="MachineState.Fault"/> is set. The object must be kept alive while it runs.</summary>
-    public delegate* unmanaged<MachineState*, ulong, ulong, ulong> Entry => (delegate* unmanaged<MachineState*, ulong, ulong, ulong>)_address;
-
-    /// <summary>Length of the code.</summary>
-    public int Bytes { get; }
-
-    /// <summary>Whether any function loops. What neither loops nor calls back runs a short, bounded time.</summary>
-    public bool HasLoops { get; }
-
-    /// <summary>Whether helpers are called.</summary>
-    public bool HasCallbacks { get; }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        Free();
-        GC.SuppressFinalize(this);
-    }
-
-    private void Free()
-    {
-        nint address = Interlocked.Exchange(ref _address, 0);
-        if (address != 0)
-            ExecutableMemory.Remove(address, Bytes);
     }
 }

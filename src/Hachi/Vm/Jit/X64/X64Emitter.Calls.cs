@@ -1,5 +1,7 @@
 using Hachi.Ir;
 using Hachi.Isa;
+using Hachi.Vm.Jit.X64.Encode;
+using Hachi.Vm.Jit.X64.Select;
 using Hachi.Vm.Machine;
 
 namespace Hachi.Vm.Jit.X64;
@@ -8,8 +10,7 @@ namespace Hachi.Vm.Jit.X64;
 internal enum SlowKind : byte
 {
     Access,
-    ReadFault,
-    WriteFault,
+    Outside,
     Fuel,
     Depth,
     ByZero,
@@ -21,7 +22,7 @@ internal enum SlowKind : byte
 /// <summary>A piece of code out of line.</summary>
 /// <param name="Kind">What it does.</param>
 /// <param name="Label">Where it is jumped to.</param>
-/// <param name="Back">Where it goes on; faults of accesses: bytes.</param>
+/// <param name="Back">Where it goes on.</param>
 /// <param name="Aux">The instruction in the list, or the one of the program that faults.</param>
 /// <param name="Distance">Accesses: register of the distance from the region's start, or none (the emitter's).</param>
 /// <param name="Region">Accesses: the region.</param>
@@ -106,10 +107,8 @@ internal sealed partial class X64Emitter
                 case SlowKind.Access:
                     SlowAccess(slow);
                     break;
-                case SlowKind.ReadFault or SlowKind.WriteFault:
-                    _asm.Store(8, new Mem(X64Machine.State, MachineState.FaultAddressOffset), X64Machine.Scratch);
-                    _asm.StoreConst(4, new Mem(X64Machine.State, MachineState.FaultSizeOffset), slow.Kind == SlowKind.WriteFault ? -slow.Back : slow.Back);
-                    Leave(slow.Kind == SlowKind.WriteFault ? FaultReason.WriteOutOfBounds : FaultReason.ReadOutOfBounds, slow.Aux);
+                case SlowKind.Outside:
+                    Outside(slow);
                     break;
                 case SlowKind.Fuel:
                     Leave(FaultReason.OutOfFuel, slow.Aux);
@@ -137,8 +136,40 @@ internal sealed partial class X64Emitter
         if (slow.Distance != Reg.None)
             _asm.Move(true, X64Machine.Scratch, slow.Distance);
         _asm.Alu(Alu.Add, true, X64Machine.Scratch, Word(slow.Region, Region.StartOffset));
-        CheckByTable(_f.Effects[insn.Aux]);
+        CheckByTable(_f.Effects[insn.Aux], slow.Aux, slow.Back);
         Touch(insn, new Mem(X64Machine.Scratch));
+        _asm.Jump(slow.Back);
+    }
+
+    /// <summary>
+    /// The guest address in the emitter's register lies in no memory: it may be a field of a context with rules, which the machine reads and writes; otherwise
+    /// that is a fault.
+    /// </summary>
+    private void Outside(in Slow slow)
+    {
+        ref Lir insn = ref _list.Insns[slow.Aux];
+        ref IrEffect effect = ref _f.Effects[insn.Aux];
+        bool writes = effect.Kind != IrEffectKind.Load;
+        if (effect.Kind == IrEffectKind.Atomic)
+        {
+            _asm.Store(8, new Mem(X64Machine.State, MachineState.FaultAddressOffset), X64Machine.Scratch);
+            _asm.StoreConst(4, new Mem(X64Machine.State, MachineState.FaultSizeOffset), -effect.Size);
+            Leave(FaultReason.WriteOutOfBounds, effect.Origin);
+            return;
+        }
+        var arguments = new Mem(X64Machine.State, MachineState.ArgumentsOffset);
+        _asm.Store(8, arguments, X64Machine.Scratch);
+        _asm.StoreConst(8, arguments with { Displacement = arguments.Displacement + 8 }, effect.Size);
+        _asm.StoreConst(8, arguments with { Displacement = arguments.Displacement + 24 }, effect.Origin);
+        if (writes)
+        {
+            LoadTo(X64Machine.Scratch, insn.A);
+            _asm.Store(8, arguments with { Displacement = arguments.Displacement + 16 }, X64Machine.Scratch);
+        }
+        _asm.Call(_unit.ContextLabel(_asm, writes));
+        LeaveIfFault();
+        if (!writes && insn.Dst >= 0)
+            Finish(insn.Dst, X64Machine.Scratch);
         _asm.Jump(slow.Back);
     }
 

@@ -1,6 +1,8 @@
 using System.Numerics;
 using Hachi.Ir;
 using Hachi.Isa;
+using Hachi.Vm.Jit.X64.Encode;
+using Hachi.Vm.Jit.X64.Select;
 using Hachi.Vm.Machine;
 
 namespace Hachi.Vm.Jit.X64;
@@ -74,13 +76,16 @@ internal sealed partial class X64Emitter
                 break;
             default:
                 Guest(insn);
-                CheckByTable(effect);
-                m = new Mem(scratch);
-                break;
+                int back = _asm.NewLabel();
+                CheckByTable(effect, index, back);
+                Touch(insn, new Mem(scratch));
+                _asm.Place(back);
+                return;
         }
+        int slow = _slow.Count - 1;
         Touch(insn, m);
         if (insn.Memory is LirMemory.Bounded or LirMemory.Region)
-            _asm.Place(_slow[^1].Back);
+            _asm.Place(_slow[slow].Back);
     }
 
     /// <summary>Puts the guest address of an access into the emitter's register.</summary>
@@ -142,13 +147,12 @@ internal sealed partial class X64Emitter
     }
 
     /// <summary>From the guest address in the emitter's register to the host address there, or to the fault.</summary>
-    private void CheckByTable(in IrEffect effect)
+    private void CheckByTable(in IrEffect effect, int index, int back)
     {
-        bool writes = effect.Kind != IrEffectKind.Load;
-        _asm.Call(_unit.CheckLabel(_asm, effect.Size, writes));
+        _asm.Call(_unit.CheckLabel(_asm, effect.Size, effect.Kind != IrEffectKind.Load));
         int label = _asm.NewLabel();
         _asm.JumpIf(Cond.Below, label); // carry: outside
-        _slow.Add(new Slow(writes ? SlowKind.WriteFault : SlowKind.ReadFault, label, effect.Size, effect.Origin));
+        _slow.Add(new Slow(SlowKind.Outside, label, back, index));
     }
 
     /// <summary>The access itself.</summary>
@@ -165,6 +169,11 @@ internal sealed partial class X64Emitter
                 break;
             case LirOp.Store:
                 StoreTo(insn, m);
+                break;
+            case LirOp.Clear:
+                _asm.ZeroVector();
+                for (int at = 0; at < _f.Effects[insn.Aux].Code; at += 16)
+                    _asm.StoreVector(m with { Displacement = m.Displacement + at });
                 break;
             default:
                 Atomic(insn, m);

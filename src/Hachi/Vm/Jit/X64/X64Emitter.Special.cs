@@ -1,3 +1,6 @@
+using Hachi.Vm.Jit.X64.Encode;
+using Hachi.Vm.Jit.X64.Select;
+
 namespace Hachi.Vm.Jit.X64;
 
 /// <summary>Instructions that insist on registers, comparisons and choices.</summary>

@@ -1,5 +1,7 @@
-using Hachi.Ir;
 using Hachi.Ir.Schedule;
+using Hachi.Ir;
+using Hachi.Vm.Jit.X64.Encode;
+using Hachi.Vm.Jit.X64.Select;
 using Hachi.Vm.Machine;
 
 namespace Hachi.Vm.Jit.X64;
@@ -153,7 +155,7 @@ internal sealed partial class X64Emitter
             case LirOp.Select:
                 Choice(insn);
                 break;
-            case LirOp.Load or LirOp.Store or LirOp.Atomic:
+            case LirOp.Load or LirOp.Store or LirOp.Atomic or LirOp.Clear:
                 Access(insn, index);
                 break;
             case LirOp.CallHelper:

@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
 using Hachi.Ir;
+using Hachi.Vm.Jit.X64.Encode;
+using Hachi.Vm.Jit.X64.Select;
 
 namespace Hachi.Vm.Jit.X64;
 

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 
-namespace Hachi.Vm.Jit.X64;
+namespace Hachi.Vm.Jit.X64.Encode;
 
 /// <summary>
 /// Writes x86-64 machine code into a buffer: a method a form (Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2). <c>wide</c> chooses

@@ -1,8 +1,9 @@
-using Hachi.Ir;
 using Hachi.Ir.Schedule;
+using Hachi.Ir;
+using Hachi.Vm.Jit.X64.Encode;
 using Hachi.Vm.Machine;
 
-namespace Hachi.Vm.Jit.X64;
+namespace Hachi.Vm.Jit.X64.Select;
 
 /// <summary>
 /// Rewrites a function into forms that x86-64 instructions match: divisions by constants become multiplications, accesses to known regions become accesses to host
@@ -113,7 +114,7 @@ internal sealed partial class X64Lowering
             ref IrEffect effect = ref g.Effects[e];
             if (effect.Value >= 0)
                 effect.Value = _map[effect.Value];
-            if (effect.Kind is IrEffectKind.Load or IrEffectKind.Store or IrEffectKind.Atomic)
+            if (effect.HasAddress)
                 effect.Address = _map[effect.Address];
             if (effect.Kind is IrEffectKind.Store or IrEffectKind.Atomic)
                 effect.Source = _map[effect.Source];
@@ -153,7 +154,7 @@ internal sealed partial class X64Lowering
     {
         IrFunction g = Function;
         ref IrEffect effect = ref g.Effects[e];
-        if (effect.Kind is not (IrEffectKind.Load or IrEffectKind.Store or IrEffectKind.Atomic))
+        if (!effect.HasAddress)
             return;
         bool stable = IsStable(effect.Region);
         if (effect.Access == IrAccess.Proven && stable)

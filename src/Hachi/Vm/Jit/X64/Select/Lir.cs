@@ -1,6 +1,7 @@
 using Hachi.Ir;
+using Hachi.Vm.Jit.X64.Encode;
 
-namespace Hachi.Vm.Jit.X64;
+namespace Hachi.Vm.Jit.X64.Select;
 
 /// <summary>Instructions of the list that the allocator works on: those of the processor, registers not chosen yet, and some that stand for a few.</summary>
 internal enum LirOp : byte
@@ -52,6 +53,9 @@ internal enum LirOp : byte
 
     /// <summary>Memory = A.</summary>
     Store,
+
+    /// <summary>Memory = zeros, as many bytes as effect Aux says.</summary>
+    Clear,
 
     /// <summary>Atomic operation of effect Aux.</summary>
     Atomic,

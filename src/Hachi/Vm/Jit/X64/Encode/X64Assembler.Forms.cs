@@ -1,4 +1,4 @@
-namespace Hachi.Vm.Jit.X64;
+namespace Hachi.Vm.Jit.X64.Encode;
 
 internal sealed partial class X64Assembler
 {
@@ -97,7 +97,7 @@ internal sealed partial class X64Assembler
     /// <summary>cmp of the one byte in memory with a constant.</summary>
     public void CompareByte(Mem m, int value)
     {
-        RegMem(0x80, false, (int)X64.Alu.Cmp, m);
+        RegMem(0x80, false, (int)Encode.Alu.Cmp, m);
         Byte(value);
     }
 
@@ -150,7 +150,7 @@ internal sealed partial class X64Assembler
 
     /// <summary>shlx, shrx, sarx (BMI2): dst = src shifted by count; flags stay.</summary>
     public void ShiftBy(Shift op, bool wide, Reg dst, Reg src, Reg count) =>
-        Vex(2, op switch { X64.Shift.Shl => 1, X64.Shift.Shr => 3, _ => 2 }, wide, 0xf7, dst, count, src);
+        Vex(2, op switch { Encode.Shift.Shl => 1, Encode.Shift.Shr => 3, _ => 2 }, wide, 0xf7, dst, count, src);
 
     /// <summary>rorx (BMI2): dst = src rotated right; flags stay.</summary>
     public void RotateRight(bool wide, Reg dst, Reg src, int count)
@@ -164,7 +164,7 @@ internal sealed partial class X64Assembler
     {
         Room();
         Byte(0x66);
-        RegReg(0xc1, false, (int)X64.Shift.Rol, dst);
+        RegReg(0xc1, false, (int)Encode.Shift.Rol, dst);
         Byte(8);
     }
 
@@ -311,6 +311,19 @@ internal sealed partial class X64Assembler
         Room();
         Byte(value ? 0xf9 : 0xf8);
     }
+
+    /// <summary>pxor xmm0, xmm0.</summary>
+    public void ZeroVector()
+    {
+        Room();
+        Byte(0x66);
+        Byte(0x0f);
+        Byte(0xef);
+        Byte(0xc0);
+    }
+
+    /// <summary>movups: 16 bytes of xmm0 to memory.</summary>
+    public void StoreVector(Mem m) => RegMem(0x0f11, false, 0, m);
 
     /// <summary>mfence.</summary>
     public void Fence()

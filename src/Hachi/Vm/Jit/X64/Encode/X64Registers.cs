@@ -1,4 +1,4 @@
-namespace Hachi.Vm.Jit.X64;
+namespace Hachi.Vm.Jit.X64.Encode;
 
 /// <summary>The general registers of x86-64, by their number in machine code.</summary>
 internal enum Reg : byte

@@ -1,7 +1,8 @@
-using Hachi.Ir;
 using Hachi.Ir.Schedule;
+using Hachi.Ir;
+using Hachi.Vm.Jit.X64.Encode;
 
-namespace Hachi.Vm.Jit.X64;
+namespace Hachi.Vm.Jit.X64.Select;
 
 /// <summary>
 /// Chooses instructions, each block from its end to its beginning: what has become a part of an instruction (an immediate, an address, a memory operand) is

@@ -1,7 +1,8 @@
-using Hachi.Ir;
 using Hachi.Ir.Schedule;
+using Hachi.Ir;
+using Hachi.Vm.Jit.X64.Encode;
 
-namespace Hachi.Vm.Jit.X64;
+namespace Hachi.Vm.Jit.X64.Select;
 
 /// <summary>Addresses as sums: what does not change in the loop of an access is summed up outside it.</summary>
 internal sealed partial class X64Lowering

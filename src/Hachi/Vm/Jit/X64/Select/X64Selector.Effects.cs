@@ -1,7 +1,8 @@
 using Hachi.Ir;
 using Hachi.Isa;
+using Hachi.Vm.Jit.X64.Encode;
 
-namespace Hachi.Vm.Jit.X64;
+namespace Hachi.Vm.Jit.X64.Select;
 
 internal sealed partial class X64Selector
 {
@@ -20,6 +21,10 @@ internal sealed partial class X64Selector
             case IrEffectKind.Store:
                 insn.Op = LirOp.Store;
                 insn.A = UseOrImmediate(effect.Source, effect.Size);
+                Place(ref insn, e);
+                break;
+            case IrEffectKind.Clear:
+                insn.Op = LirOp.Clear;
                 Place(ref insn, e);
                 break;
             case IrEffectKind.Atomic:

@@ -1,9 +1,10 @@
 using System.Numerics;
 using Hachi.Ir;
 using Hachi.Isa;
+using Hachi.Vm.Jit.X64.Encode;
 using Hachi.Vm.Machine;
 
-namespace Hachi.Vm.Jit.X64;
+namespace Hachi.Vm.Jit.X64.Select;
 
 /// <summary>Values, rewritten one by one; each rule carries its <c>before => after</c>.</summary>
 internal sealed partial class X64Lowering

@@ -1,0 +1,29 @@
+using Hachi.Vm.Machine;
+
+namespace Hachi.Vm.Jit.X64;
+
+/// <summary>A program compiled to x86-64 machine code.</summary>
+internal sealed unsafe class X64Engine(X64Code code, EbpfCode program) : EbpfEngine
+{
+    /// <inheritdoc/>
+    public override ulong Run(Invocation invocation, ulong r1, ulong r2)
+    {
+        // What neither loops nor calls back is over in microseconds: the garbage collector may wait for it.
+        ulong result = code.HasLoops || code.HasCallbacks
+            ? code.Entry(invocation.State, r1, r2)
+            : ((delegate* unmanaged[SuppressGCTransition]<MachineState*, ulong, ulong, ulong>)code.Entry)(invocation.State, r1, r2);
+        GC.KeepAlive(code);
+        return result;
+    }
+
+    /// <inheritdoc/>
+    public override ulong Call(Invocation invocation, int functionStart, ulong* args)
+    {
+        MachineState* state = invocation.State;
+        for (int i = 0; i < Isa.Limits.CallArgumentsMax; i++)
+            state->Arguments[i] = args[i];
+        ulong result = code.EntryOf(program.CalleeIndex(functionStart))(state);
+        GC.KeepAlive(code);
+        return result;
+    }
+}
