@@ -44,11 +44,12 @@ internal static class UnitMaker
     private static void SelectEngine(EbpfUnit unit, VmObject owner, ProgramType type, List<Diagnostic> diagnostics)
     {
         VmEngine engine = owner.Options.Engine;
+        int before = diagnostics.Count;
         if (engine == VmEngine.Il && !EbpfJit.HasIl)
             diagnostics.Add(DiagnosticTable.VmEngineMissing.At(default, "il", "this build runs without a compiler for IL"));
         if (engine == VmEngine.X64 && !EbpfJit.HasX64)
             diagnostics.Add(DiagnosticTable.VmEngineMissing.At(default, "x64", "this processor is another one"));
-        if (engine == VmEngine.Interpreter || diagnostics.Count > 0)
+        if (engine == VmEngine.Interpreter || diagnostics.Count > before)
             return;
         LiftFacts facts = FactsOf(unit, owner, type);
         if (engine is VmEngine.X64 or VmEngine.Auto && EbpfJit.HasX64 && EbpfJit.CompileToX64(unit.Code, facts) is { } compiled)
