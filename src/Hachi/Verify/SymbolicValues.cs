@@ -10,12 +10,13 @@ namespace Hachi.Verify;
 public sealed partial class SymbolicValues
 {
     /// <summary>Bits that a sum, a product or the smaller side of a comparison may depend on to be computed exactly.</summary>
-    private const int SumSupportMax = 16, TableSupportMax = 10, CompareSupportMax = 16, LengthSupportMax = 4;
+    private const int SumSupportMax = 16, TableSupportMax = 10, LengthSupportMax = 4;
 
     /// <summary>Multiples of a wide word that are computed exactly: larger ones have too many carries.</summary>
     private const uint WideFactorMax = 64;
 
     private readonly DecisionDiagram _diagram;
+    private readonly int _compareSupportMax;
     private readonly Dictionary<int[], SymbolicValue> _byBits = new(ArrayComparer.Instance);
     private readonly Dictionary<int[], SymbolicValue> _byForm = new(ArrayComparer.Instance);
     private readonly Dictionary<(int Operation, int A, int B), SymbolicValue> _byOperation = [];
@@ -23,9 +24,14 @@ public sealed partial class SymbolicValues
     private int _count;
 
     /// <summary>Values over a diagram.</summary>
-    public SymbolicValues(DecisionDiagram diagram)
+    /// <param name="diagram">The diagram, for these values alone.</param>
+    /// <param name="compareSupportMax">
+    /// On how many bits the narrower of two words may depend that are compared, or combined bit by bit, exactly: two to the power of it nodes may be needed.
+    /// </param>
+    public SymbolicValues(DecisionDiagram diagram, int compareSupportMax = 10)
     {
         _diagram = diagram;
+        _compareSupportMax = compareSupportMax;
         Zero = Constant(0);
     }
 
@@ -143,7 +149,7 @@ public sealed partial class SymbolicValues
         return _diagram.Bit(level);
     }
 
-    private bool IsComparable(SymbolicValue a, SymbolicValue b) => a.IsExact && b.IsExact && Math.Min(Support(a), Support(b)) <= CompareSupportMax;
+    private bool IsComparable(SymbolicValue a, SymbolicValue b) => a.IsExact && b.IsExact && Math.Min(Support(a), Support(b)) <= _compareSupportMax;
 
     /// <summary>a * m + b * n.</summary>
     internal SymbolicValue Sum(SymbolicValue a, uint m, SymbolicValue b, uint n)

@@ -10,7 +10,12 @@ namespace Hachi.Lang.Pcap.Prove;
 /// </summary>
 public static class FilterProver
 {
-    private const string UsedUp = "the budget is used up";
+    private const string UsedUp = "the budget is used up", TooWide = "arithmetic on several words";
+
+    /// <summary>
+    /// The order in which bits are asked, and how wide a word may be to be compared exactly, decide what a proof costs, and no choice is best for all filters.
+    /// </summary>
+    private static readonly Attempt[] s_attempts = [new(true, 10, 40), new(false, 10, 30), new(true, 16, 15), new(false, 16, 15)];
 
     /// <summary>Proves that a program accepts the packets that a filter accepts, and no others; or finds one on which they differ.</summary>
     /// <param name="tree">The filter.</param>
@@ -20,20 +25,24 @@ public static class FilterProver
     public static FilterProof Prove(FilterTree tree, int snapLength, ClassicProgram program, ProofBudget? budget = null)
     {
         budget ??= ProofBudget.Default;
-        FilterProof proof = Prove(tree, snapLength, program, budget, budget.StepsMax / 2, fixedFirst: true);
-        if (proof.Reason != UsedUp)
-            return proof;
-        long steps = proof.Steps;
-        proof = Prove(tree, snapLength, program, budget, budget.StepsMax - steps, fixedFirst: false);
-        return proof with { Steps = proof.Steps + steps };
+        long steps = 0;
+        FilterProof? proof = null;
+        foreach (Attempt attempt in s_attempts)
+        {
+            proof = Prove(tree, snapLength, program, budget, attempt);
+            steps += proof.Steps;
+            if (proof.Reason is not (UsedUp or TooWide))
+                break;
+        }
+        return proof! with { Steps = steps };
     }
 
-    private static FilterProof Prove(FilterTree tree, int snapLength, ClassicProgram program, ProofBudget budget, long stepsMax, bool fixedFirst)
+    private static FilterProof Prove(FilterTree tree, int snapLength, ClassicProgram program, ProofBudget budget, Attempt attempt)
     {
-        var diagram = new DecisionDiagram(stepsMax);
-        var values = new SymbolicValues(diagram);
+        var diagram = new DecisionDiagram(budget.StepsMax * attempt.Percent / 100);
+        var values = new SymbolicValues(diagram, attempt.CompareSupportMax);
         // The program goes first: bits are ordered as they are met, and a program that searches large sets is cheap to follow only in its own order.
-        ClassicVerdicts verdicts = ClassicMeaning.Follow(program, values, (uint)snapLength, budget.StatesMax, fixedFirst);
+        ClassicVerdicts verdicts = ClassicMeaning.Follow(program, values, (uint)snapLength, budget.StatesMax, attempt.FixedFirst);
         string? reason = verdicts.Refused;
         int matches = DecisionDiagram.False;
         if (reason is null && !IsExhausted())
@@ -61,7 +70,7 @@ public static class FilterProver
             if (witness.IsAsDescribed)
                 return Undecided("a packet that should differ does not");
         }
-        return Undecided("arithmetic on several words");
+        return Undecided(TooWide);
 
         bool IsExhausted() => diagram.IsExhausted || values.IsExhausted;
 
@@ -74,4 +83,10 @@ public static class FilterProver
         uint returned = ClassicInterpreter.Run(program, packet.Data, packet.WireLength, packet.Metadata);
         return returned != (matches ? (uint)snapLength : 0);
     }
+
+    /// <summary>One way to prove.</summary>
+    /// <param name="FixedFirst">Whether bytes at fixed offsets are asked first.</param>
+    /// <param name="CompareSupportMax">See <see cref="SymbolicValues"/>.</param>
+    /// <param name="Percent">Its share of the budget.</param>
+    private readonly record struct Attempt(bool FixedFirst, int CompareSupportMax, int Percent);
 }
