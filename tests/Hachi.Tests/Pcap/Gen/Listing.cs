@@ -45,9 +45,16 @@ internal sealed partial class Listing
     /// <summary>Number of conditional jumps.</summary>
     public int Branches => _lines.Count(line => line.Jt != line.Jf);
 
+    /// <summary>Whether the last run ended in a load outside the packet or a division by zero.</summary>
+    public bool HasFailed { get; private set; }
+
+    /// <summary>Whether a test always comes out the same: what libpcap 1.10 makes of a term that is fixed on a link type.</summary>
+    public bool HasFixedTest => _lines.Zip(_lines.Skip(1)).Any(pair => pair.First is { Op: "ld", Kind: '#', Arg: not "#pktlen" } && pair.Second is { Op: "jeq", Kind: '#' });
+
     /// <summary>What the program returns for a packet; 0 when a load fails.</summary>
     public uint Run(ReadOnlySpan<byte> packet, uint length, in PacketMetadata metadata, List<Taken>? trace = null)
     {
+        HasFailed = false;
         uint a = 0, x = 0;
         Origin? from = null;
         Span<uint> memory = stackalloc uint[16];
@@ -78,7 +85,7 @@ internal sealed partial class Listing
                     int size = line.Op == "ld" ? 4 : line.Op == "ldh" ? 2 : 1;
                     ulong at = k + (line.Arg.StartsWith("[x", StringComparison.Ordinal) ? (ulong)x : 0);
                     if (at + (uint)size > (uint)packet.Length)
-                        return 0;
+                        return Fail();
                     a = 0;
                     for (int i = 0; i < size; i++)
                         a = (a << 8) | packet[(int)at + i];
@@ -87,7 +94,7 @@ internal sealed partial class Listing
                 case "ldxb":
                     k = uint.Parse(line.Arg.AsSpan()[(line.Arg.IndexOf('[') + 1)..line.Arg.IndexOf(']')], CultureInfo.InvariantCulture);
                     if (k >= packet.Length)
-                        return 0;
+                        return Fail();
                     x = (uint)(packet[(int)k] & 0xf) * 4;
                     break;
                 case "ldx":
@@ -115,12 +122,18 @@ internal sealed partial class Listing
                     break;
                 default:
                     if (!Compute(line.Op, ref a, operand))
-                        return 0;
+                        return Fail();
                     from = line.Op == "and" && from is { } origin ? origin with { Mask = origin.Mask & operand } : line.Op == "add" && operand == 0 ? from : null;
                     break;
             }
         }
 
+        return 0;
+    }
+
+    private uint Fail()
+    {
+        HasFailed = true;
         return 0;
     }
 

@@ -36,7 +36,7 @@ public sealed class OracleTests
         Shared.Find("corpus/libpcap/captures"); // the captures feed the probes
         Random random = Volume.Random(nameof(Random_expressions_decide_like_the_installed_libpcap));
         var wrong = new List<string>();
-        int compared = 0, reached = 0, refused = 0;
+        int compared = 0, reached = 0, refused = 0, explained = 0;
         for (int i = 0; i < Volume.Of(2000, 60); i++)
         {
             string name = s_links[random.Next(s_links.Length)];
@@ -60,12 +60,18 @@ public sealed class OracleTests
                 bool expected = listing.Run(data, (uint)data.Length, metadata) != 0;
                 if (TreeEvaluator.Matches(filter.Tree, data, data.Length, metadata) == expected)
                     continue;
+                if (listing.HasFailed && listing.HasFixedTest)
+                {
+                    explained++; // the other term of an "and" or "or" with one that is fixed on this link type: 1.11 leaves it out, and its loads
+                    break;
+                }
                 wrong.Add($"{name} {expression}: tcpdump {expected} for {Convert.ToHexString(data)}\n{listed.Text}");
                 break;
             }
         }
 
-        TestContext.Current.TestOutputHelper?.WriteLine($"{compared} expressions compared, {refused} refused");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{compared} expressions compared, {refused} refused, {explained} differ where a term is fixed");
+        Assert.True(explained * 10 <= compared + 20, $"{explained} of {compared} explained; {Volume.Note}");
         Assert.True(wrong.Count == 0, $"{wrong.Count} differences; {Volume.Note}\n" + string.Join('\n', wrong.Take(30)));
     }
 
