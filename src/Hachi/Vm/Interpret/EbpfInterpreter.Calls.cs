@@ -89,7 +89,7 @@ internal static unsafe partial class EbpfInterpreter
             invocation.SetFault(FaultReason.CallDepth, insn);
             return false;
         }
-        if (!invocation.Charge(code.SizeOf(target), insn))
+        if (!invocation.Charge(code.SizeOf(target), target))
             return false;
         frame->Save(r);
         frame->ReturnTo = insn + 1;

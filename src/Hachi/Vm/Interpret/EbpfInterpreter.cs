@@ -187,9 +187,10 @@ internal static unsafe partial class EbpfInterpreter
                 case Ld | Ind | B:
                 case Ld | Ind | H:
                 case Ld | Ind | W:
-                    if (!LoadPacket(invocation, i, r))
-                        return 0; // kernel: a load outside the packet ends the program
-                    break;
+                    if (LoadPacket(invocation, i, r))
+                        break;
+                    r[0] = 0; // a load outside the packet ends the function
+                    goto case Jmp | Exit;
                 case Jmp | Call | X:
                     if (Handle.FunctionStart(r[i->Dst]) < 0)
                     {

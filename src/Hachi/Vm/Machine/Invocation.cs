@@ -25,6 +25,9 @@ internal sealed unsafe class Invocation : IDisposable
     /// the entry of a hash table while others write to it.</summary>
     public const int LoadPacketHelper = -1, CallRegisterHelper = -2, FindEntryHelper = -3, ReadContextHelper = -4, WriteContextHelper = -5;
 
+    private const int GuardBytes = 64;
+    private const byte Guard = 0xa5;
+
     private const int StackBytes = Limits.StackBytesMax * Limits.CallFramesMax;
 
     private readonly VmMap[] _maps;
@@ -45,7 +48,7 @@ internal sealed unsafe class Invocation : IDisposable
         int count = _firstDynamic + DynamicRegionsMax;
         State = (MachineState*)NativeMemory.AlignedAlloc((nuint)(MachineState.RegionsOffset + count * Region.SizeBytes), 64);
         NativeMemory.Clear(State, (nuint)(MachineState.RegionsOffset + count * Region.SizeBytes));
-        _stack = (byte*)NativeMemory.AlignedAlloc(StackBytes, 64);
+        _stack = NewStack();
         _self = GCHandle.Alloc(this, GCHandleType.Weak);
         State->Owner = GCHandle.ToIntPtr(_self);
         State->HelperGate = &HelperEntry;
@@ -264,12 +267,12 @@ internal sealed unsafe class Invocation : IDisposable
         EbpfUnit caller = Unit;
         byte* stack = _stack;
         long depth = State->Depth;
-        _stack = (byte*)NativeMemory.AlignedAlloc(StackBytes, 64);
+        _stack = NewStack();
         Regions[Region.Stack].Set(Region.Stack, 0, _stack, StackBytes, isWritable: true);
         Unit = unit;
         State->Depth = 1;
         ulong result = unit.Engine.Run(this, Region.AddressOf(Region.Context, 0), 0);
-        NativeMemory.AlignedFree(_stack);
+        FreeStack(_stack);
         _stack = stack;
         Regions[Region.Stack].Set(Region.Stack, 0, _stack, StackBytes, isWritable: true);
         Unit = caller;
@@ -372,6 +375,20 @@ internal sealed unsafe class Invocation : IDisposable
         }
     }
 
+    /// <summary>Whether the bytes around the stack are as they were made: for tests.</summary>
+    internal bool HasIntactGuards =>
+        !new ReadOnlySpan<byte>(_stack - GuardBytes, GuardBytes).ContainsAnyExcept(Guard) && !new ReadOnlySpan<byte>(_stack + StackBytes, GuardBytes).ContainsAnyExcept(Guard);
+
+    private static byte* NewStack()
+    {
+        byte* stack = (byte*)NativeMemory.AlignedAlloc(StackBytes + 2 * GuardBytes, 64);
+        new Span<byte>(stack, StackBytes + 2 * GuardBytes).Fill(Guard);
+        NativeMemory.Clear(stack + GuardBytes, StackBytes);
+        return stack + GuardBytes;
+    }
+
+    private static void FreeStack(byte* stack) => NativeMemory.AlignedFree(stack - GuardBytes);
+
     private void DropDynamicRegions()
     {
         for (int i = 0; i < _dynamicCount; i++)
@@ -384,7 +401,7 @@ internal sealed unsafe class Invocation : IDisposable
         if (State == null)
             return;
         NativeMemory.AlignedFree(State);
-        NativeMemory.AlignedFree(_stack);
+        FreeStack(_stack);
         State = null;
         _self.Free();
     }

@@ -55,7 +55,7 @@ internal sealed partial class EbpfLifter
     // callx: a gate of the machine finds out what the register names, and calls it.
     private void CallRegister(int slot, in DecodedInsn insn)
     {
-        StoreState(MachineState.CalleeOffset, 8, _env[insn.Dst], slot);
+        StoreState(MachineState.CalleeOffset, 8, Register(insn.Dst), slot);
         int value = Add(new IrEffect { Kind = IrEffectKind.CallHelper, Size = 8, Code = Invocation.CallRegisterHelper, Source = Arguments(), Origin = slot });
         ReturnIfTaken(slot, value);
         _env[0] = value;

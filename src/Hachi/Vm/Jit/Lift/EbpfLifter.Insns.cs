@@ -195,7 +195,7 @@ internal sealed partial class EbpfLifter
     {
         int size = SizeOf(insn.Code);
         int offset = (insn.Code & ModeMask) == Ind
-            ? _make.Sext(_make.Make(AluOp.Add, 8, _env[insn.Src], _f.Const64((ulong)insn.Imm)), 4)
+            ? _make.Sext(_make.Make(AluOp.Add, 8, Register(insn.Src), _f.Const64((ulong)insn.Imm)), 4)
             : _f.Const64((ulong)insn.Imm);
         int args = _f.AddEdgeArgs([offset, _f.Const((uint)size), IrFunction.Zero, IrFunction.Zero, IrFunction.Zero]);
         int value = Add(new IrEffect { Kind = IrEffectKind.CallHelper, Size = 8, Code = Invocation.LoadPacketHelper, Source = args, Origin = slot });

@@ -259,9 +259,7 @@ internal sealed partial class EbpfLifter
     private void Branch(int b, int slot, in DecodedInsn insn)
     {
         ref FlowBlock block = ref _flow.Blocks[b];
-        int x = _env[insn.Dst];
-        if (insn.Dst == Limits.FramePointer)
-            x = FramePointer();
+        int x = Register(insn.Dst);
         int y = (insn.Code & SourceMask) != 0 ? Register(insn.Src) : _f.Const64((ulong)insn.Imm);
         bool isWide = (insn.Code & ClassMask) == Jmp;
         var op = (CompareOp)((insn.Code & OpMask) >> 4);

@@ -80,8 +80,8 @@ internal sealed class Flow
                     _blocks[b].LoopDefs |= LoopDefs(b, pred);
     }
 
-    // What is written between a loop's head and the block that jumps back to it: everything that reaches the jump without passing the head. In a graph that is not
-    // reducible this may leave the loop through the entry, which only makes it larger.
+    // What is written between a loop's head and the block that jumps back to it: everything that reaches the jump without passing the head. Where the function's
+    // entry reaches it so, the cycle has another way in, which may bring other values along: then everything counts as written.
     private ulong LoopDefs(int head, int latch)
     {
         ulong defs = _blocks[head].Defs;
@@ -93,6 +93,8 @@ internal sealed class Flow
             int b = work.Pop();
             if (!seen.Add(b))
                 continue;
+            if (b == 0)
+                return ulong.MaxValue;
             defs |= _blocks[b].Defs;
             foreach (int pred in Preds[b])
                 work.Push(pred);

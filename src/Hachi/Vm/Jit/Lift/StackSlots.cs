@@ -148,7 +148,10 @@ internal sealed class StackSlots
             int at = r[isLoad ? insn.Src : insn.Dst];
             _escapes |= at == SomeStack;
             if (at is not (NotStack or SomeStack))
+            {
+                _escapes |= !IsInFrame(at + insn.Offset, SizeOf(insn.Code));
                 _memory.Add((at + insn.Offset, SizeOf(insn.Code)));
+            }
             if (isLoad)
                 r[insn.Dst] = NotStack;
             else if ((insn.Imm & Fetch) != 0)
@@ -169,13 +172,15 @@ internal sealed class StackSlots
         }
         int at = pointer + offset;
         _accesses[insn] = (at, size);
-        if (at < -Limits.StackBytesMax || at + size > 0)
+        if (!IsInFrame(at, size))
             _escapes = true; // another frame's, or none: let the check decide
         else if (!_sizes.TryGetValue(at, out int other))
             _sizes[at] = size;
         else if (other != size)
             _sizes[at] = 0;
     }
+
+    private static bool IsInFrame(int offset, int size) => offset >= -Limits.StackBytesMax && offset + size <= 0;
 
     private void Call(int slot, in DecodedInsn insn, int[] r)
     {
