@@ -132,6 +132,14 @@ public sealed class ObjectTextTests
         ObjectRead read = ObjectParser.Parse(text);
         Assert.True(read.Success, string.Join('\n', read.Diagnostics.Select(diagnostic => $"{diagnostic.Span} {diagnostic.Message}")) + "\n" + text);
         Assert.Equal(text, ObjectPrinter.Print(read.Object!));
-        Assert.True(bpf.Equals(read.Object), "not the same object as\n" + text);
+        BpfObject other = read.Object!;
+        Assert.Equal(bpf.Maps, other.Maps);
+        Assert.Equal(bpf.Externs, other.Externs);
+        for (int i = 0; i < bpf.Programs.Length; i++)
+        {
+            Assert.Equal(bpf.Programs[i].Insns, other.Programs[i].Insns);
+            Assert.Equal(bpf.Programs[i].Functions, other.Programs[i].Functions);
+        }
+        Assert.True(bpf.Equals(other), "not the same object as\n" + text);
     }
 }

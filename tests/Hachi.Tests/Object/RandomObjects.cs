@@ -86,17 +86,11 @@ internal static class RandomObjects
     private static ProgramSpec Program(string name, int kind, string section, int attach, uint flags, Insn[] insns, (string, int, bool, string, int)[] functions)
     {
         // Functions begin at instructions, in order.
-        var starts = new List<int>();
-        for (int i = 0; i < insns.Length; i++)
-        {
-            starts.Add(i);
-            if (insns[i].IsWide && i + 1 < insns.Length)
-                i++;
-        }
+        int[] starts = [.. ObjectPrinter.Lines(new BpfObject(), new ProgramSpec("", ProgramType.Unspec, [.. insns])).Select(line => line.Slot)];
         var all = new List<FunctionSpec>();
         foreach ((string function, int at, bool isGlobal, string from, int slot) in functions)
-            if (starts.Count > 0)
-                all.Add(new FunctionSpec(function, starts[at % starts.Count], isGlobal) { Section = slot == 0 ? null : from, SectionStart = slot });
+            if (starts.Length > 0)
+                all.Add(new FunctionSpec(function, starts[at % starts.Length], isGlobal) { Section = slot == 0 ? null : from, SectionStart = slot });
         return new ProgramSpec(name, (ProgramType)kind, [.. insns])
         {
             Section = section,
