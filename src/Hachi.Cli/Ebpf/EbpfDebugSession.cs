@@ -207,6 +207,7 @@ internal sealed class EbpfDebugSession(BpfObject bpf, EbpfDebugger debugger, Tex
         }
         if (isEmpty)
             Say("no elements");
+        debugger.GoTo(debugger.Steps); // records of ring buffers were taken out
     }
 
     private void Disassemble()

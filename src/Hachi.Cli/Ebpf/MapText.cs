@@ -5,6 +5,7 @@ using Hachi.Text;
 using Hachi.Uapi;
 using Hachi.Vm;
 using Hachi.Vm.Maps;
+using Hachi.Vm.Maps.Rings;
 
 namespace Hachi.Cli.Ebpf;
 
@@ -36,9 +37,24 @@ internal static class MapText
         }
     }
 
-    /// <summary>The elements of a map, a line each; of arrays those that are not all zero.</summary>
+    /// <summary>What a program put into perf event buffers, a line a record.</summary>
+    public static IEnumerable<string> Events(IEnumerable<PerfBuffer> buffers)
+    {
+        foreach (PerfBuffer buffer in buffers)
+            while (buffer.TryRead(out byte[] record))
+                yield return $"perf event: {Number(record)}";
+    }
+
+    /// <summary>The elements of a map, a line each; of arrays those that are not all zero; of a ring buffer its records, which are taken out.</summary>
     public static IEnumerable<string> Lines(VmMap map)
     {
+        if (map is RingBufferMap ring)
+        {
+            var records = new List<string>();
+            ring.Consume(record => records.Add($"{Escaper.Escape(map.Spec.Name)}: {Number(record)}"));
+            foreach (string record in records)
+                yield return record;
+        }
         if (map.KeySize == 0)
             yield break;
         byte[] value = new byte[map.UserValueSize];

@@ -9,6 +9,7 @@ using Hachi.Object;
 using Hachi.Text;
 using Hachi.Vm;
 using Hachi.Vm.Machine;
+using Hachi.Vm.Maps.Rings;
 
 namespace Hachi.Cli.Verbs;
 
@@ -59,14 +60,15 @@ internal sealed class RunVerb : IVerb
         int index = ObjectFile.Choose(bpf, parse.GetValue(_section));
         bpf = Single(bpf, index);
         var trace = parse.GetValue(_trace) ? new RunTrace(bpf, shell.Out) : null;
-        var options = new VmOptions { Engine = ParseEngine(parse.GetValue(_engine)!), Watch = trace is null ? null : trace.Before };
+        var options = new VmOptions { Engine = ParseEngine(parse.GetValue(_engine)!), Host = SystemHost.Of(shell), Watch = trace is null ? null : trace.Before };
         if (parse.GetValue(_fuel) is { } fuel)
             options = options with { Fuel = fuel > 0 ? fuel : throw new CommandException("--fuel is a number from 1 on") };
         using VmObject vm = Load(shell, bpf, options);
         MapText.Fill(shell, vm, parse.GetValue(_map) ?? []);
+        PerfBuffer[] buffers = [.. vm.Maps.OfType<PerfEventMap>().SelectMany(map => map.OpenAll())];
         VmResult result = vm.Programs[0].Run(ParseMemory(parse.GetValue(_memory)));
         trace?.End(result);
-        string[] elements = parse.GetValue(_maps) ? [.. vm.Maps.SelectMany(MapText.Lines)] : [];
+        string[] elements = parse.GetValue(_maps) ? [.. vm.Maps.SelectMany(MapText.Lines), .. MapText.Events(buffers)] : [];
         foreach (string line in parse.GetValue(_json) ? [] : elements)
             shell.Out.WriteLine(line);
         if (parse.GetValue(_json))

@@ -70,6 +70,45 @@ public sealed class EbpfVerbTests : IDisposable
         Assert.Equal(ExitStatus.BadInput, run.Status);
     }
 
+    // Maps, functions of this object, callbacks, a tail call and a ring buffer, as clang built them.
+    [Fact]
+    public void A_whole_clang_object_runs()
+    {
+        string path = Path.Combine(_folder, "a.o");
+        File.WriteAllBytes(path, Clang.Build(Object.Sources.Everything));
+        string counts = Write("counts", "1 = hex:05000000000000000000000000000000\n");
+        foreach (string engine in (string[])["interp", "auto"])
+        {
+            CommandRun run = CommandRun.Hachi("run", path, "--section", "xdp_first", "--map", "counts=" + counts, "--maps", "--engine", engine);
+            Assert.Equal((0, ""), (run.Status, run.Error));
+            // shared_global(5) adds 5 to the total and gives 2 * 5 + 42 + 1; twice(3) in the program behind the tail call adds 3 and gives 48.
+            Assert.Contains("counts[1] = hex:3a000000000000000000000000000000\n", run.Text);
+            Assert.Contains("events: 48\n", run.Text);
+            Assert.Contains(".data[0] = 15\n", run.Text);
+            Assert.EndsWith("\n0x2\n", run.Text);
+        }
+    }
+
+    [Fact]
+    public void Messages_and_time_come_from_this_system()
+    {
+        CommandRun run = CommandRun.HachiWith("""
+                    r1 = 0x6948 ll
+                    *(u64 *)(r10 - 8) = r1
+                    r1 = r10
+                    r1 += -8
+                    r2 = 3
+                    call bpf_trace_printk
+                    call bpf_ktime_get_ns
+                    if r0 != 0 goto ok
+                    r0 = 1
+                    exit
+            ok:     r0 = 0
+                    exit
+            """u8.ToArray(), "run", "-");
+        Assert.Equal(("0x0\n", "Hi"), (run.Text, run.Error.Trim().Split(' ')[^1]));
+    }
+
     [Fact]
     public void Objects_are_explained_and_disassembled()
     {

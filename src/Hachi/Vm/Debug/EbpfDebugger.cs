@@ -13,14 +13,14 @@ public sealed class EbpfDebugger : IDisposable
 {
     private readonly BpfObject _spec;
     private readonly int _program;
-    private readonly VmOptions _options;
+    private readonly Func<VmOptions> _options;
     private readonly byte[] _input;
     private readonly Func<VmProgram, byte[], VmResult> _run;
     private readonly Action<VmObject>? _prepare;
     private readonly ulong[] _registers = new ulong[Limits.Registers];
     private readonly byte[] _stack = new byte[Limits.StackBytesMax];
 
-    private EbpfDebugger(BpfObject spec, int program, byte[] input, VmOptions options, Func<VmProgram, byte[], VmResult> run, Action<VmObject>? prepare) =>
+    private EbpfDebugger(BpfObject spec, int program, byte[] input, Func<VmOptions> options, Func<VmProgram, byte[], VmResult> run, Action<VmObject>? prepare) =>
         (_spec, _program, _input, _options, _run, _prepare) = (spec, program, input, options, run, prepare);
 
     /// <summary>Starts in front of the first instruction; null, with diagnostics, when the object cannot be loaded.</summary>
@@ -28,19 +28,19 @@ public sealed class EbpfDebugger : IDisposable
     /// <param name="program">Index of the program.</param>
     /// <param name="input">What it runs over: memory, or a packet.</param>
     /// <param name="diagnostics">What loading has to say.</param>
-    /// <param name="options">Options; the engine is the interpreter.</param>
+    /// <param name="options">Makes the options, anew for each run from the start: clocks and random numbers that they hold must begin as before. The engine is the interpreter.</param>
     /// <param name="run">How it is run; null for memory.</param>
     /// <param name="prepare">What to do with a freshly loaded object (fill maps).</param>
-    public static EbpfDebugger? Open(BpfObject spec, int program, ReadOnlySpan<byte> input, out IReadOnlyList<Diagnostic> diagnostics, VmOptions? options = null,
+    public static EbpfDebugger? Open(BpfObject spec, int program, ReadOnlySpan<byte> input, out IReadOnlyList<Diagnostic> diagnostics, Func<VmOptions>? options = null,
         Func<VmProgram, byte[], VmResult>? run = null, Action<VmObject>? prepare = null)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        VmLoad load = VmObject.Load(spec, options);
+        VmLoad load = VmObject.Load(spec, options?.Invoke());
         diagnostics = load.Diagnostics;
         load.Object?.Dispose();
         if (load.Object is null)
             return null;
-        var debugger = new EbpfDebugger(spec, program, input.ToArray(), options ?? new VmOptions(), run ?? (static (running, memory) => running.Run(memory)), prepare);
+        var debugger = new EbpfDebugger(spec, program, input.ToArray(), options ?? (static () => new VmOptions()), run ?? (static (running, memory) => running.Run(memory)), prepare);
         debugger.GoTo(0);
         return debugger;
     }
@@ -118,7 +118,7 @@ public sealed class EbpfDebugger : IDisposable
         Object?.Dispose();
         long count = 0;
         bool stopped = false;
-        VmLoad load = VmObject.Load(_spec, _options with
+        VmLoad load = VmObject.Load(_spec, _options() with
         {
             Engine = VmEngine.Interpreter,
             Watch = step =>
