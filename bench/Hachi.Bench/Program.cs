@@ -7,13 +7,26 @@ using Hachi.Lang.Pcap;
 using Hachi.Vm;
 using Hachi.Vm.Jit;
 
-// usage: Hachi.Bench file|engine|compile|vm [--packets N] [--repeats N] [--libpcap-code]
+// usage: Hachi.Bench file|engine|compile|vm|seccomp|seccomp-learn [--packets N] [--repeats N] [--libpcap-code]
 if (args.FirstOrDefault() == "vm")
 {
     // usage: Hachi.Bench vm [FOLDER of the benchmark programs] [NAME...] [--repeats N]
     string[] rest = [.. args.Skip(1).TakeWhile(arg => !arg.StartsWith('-'))];
     VmBench.Run(rest.FirstOrDefault() ?? Path.Combine("..", "shared", "bench", "programs"), Number("--repeats", 5), [.. rest.Skip(1)]);
     return 0;
+}
+switch (args)
+{
+    // usage: Hachi.Bench seccomp PROFILE; Hachi.Bench seccomp-learn [--repeats N] COMMAND...
+    case ["seccomp", string profile]:
+        SeccompBench.Run(profile, Directory.CreateTempSubdirectory("hachi-bench-").FullName);
+        return 0;
+    case ["seccomp-child", string filter]:
+        SeccompBench.Child(filter);
+        return 0;
+    case ["seccomp-learn", "--repeats", string times, .. string[] command]:
+        SeccompBench.Learn(command, int.Parse(times, CultureInfo.InvariantCulture));
+        return 0;
 }
 int packets = Number("--packets", 900_000), repeats = Number("--repeats", 5);
 string folder = Path.Combine(Path.GetTempPath(), "hachi-bench");

@@ -20,6 +20,9 @@ public sealed unsafe class SeccompListener : IDisposable
 
     private static readonly nint s_receive = unchecked((nint)SeccompCalls.IoctlRecv), s_send = unchecked((nint)SeccompCalls.IoctlSend);
 
+    // Since Linux 6.11 a waiting receiver is woken when nobody is left under the filter; before, only poll tells.
+    private static readonly bool s_wakes = Environment.OSVersion.Version >= new Version(6, 11);
+
     private int _fd;
 
     internal SeccompListener(int fd)
@@ -38,6 +41,8 @@ public sealed unsafe class SeccompListener : IDisposable
     public bool TryReceive(TimeSpan? timeout, out SeccompNotification notification)
     {
         notification = default;
+        if (timeout is null && s_wakes)
+            return TryReceive(out notification);
         var fd = new SeccompCalls.PollFd { Fd = _fd, Events = PollIn };
         long* time = stackalloc long[2];
         if (timeout is { } limit)
@@ -49,16 +54,38 @@ public sealed unsafe class SeccompListener : IDisposable
                 IsOver |= (fd.Revents & PollHup) != 0;
                 return false;
             }
-            SeccompCalls.Notification raw = default;
-            if (SeccompCalls.Call(s_ioctl, _fd, s_receive, (nint)(&raw)) == 0)
-            {
-                notification = new SeccompNotification(raw.Id, (int)raw.Pid, raw.Data);
+            if (TryReceive(out notification))
                 return true;
-            }
-            if (SeccompCalls.LastError is not (SeccompCalls.Enoent or SeccompCalls.Eintr)) // (the caller was ended in between)
+            if (IsOver)
                 return false;
         }
         return false;
+    }
+
+    private bool IsHungUp()
+    {
+        var fd = new SeccompCalls.PollFd { Fd = _fd };
+        long* none = stackalloc long[2] { 0, 0 };
+        return SeccompCalls.Call(s_poll, (nint)(&fd), 1, (nint)none) > 0 && (fd.Revents & PollHup) != 0;
+    }
+
+    private bool TryReceive(out SeccompNotification notification)
+    {
+        SeccompCalls.Notification raw = default;
+        while (SeccompCalls.Call(s_ioctl, _fd, s_receive, (nint)(&raw)) != 0)
+        {
+            // A caller was ended in between, or there is nobody left: poll tells.
+            if (SeccompCalls.LastError is SeccompCalls.Enoent or SeccompCalls.Eintr && !IsHungUp())
+            {
+                raw = default;
+                continue;
+            }
+            notification = default;
+            IsOver = true;
+            return false;
+        }
+        notification = new SeccompNotification(raw.Id, (int)raw.Pid, raw.Data);
+        return true;
     }
 
     /// <summary>

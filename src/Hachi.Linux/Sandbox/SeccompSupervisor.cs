@@ -18,8 +18,6 @@ public sealed class SeccompSupervisor
 {
     private const int StringBytesMax = 256;
 
-    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(200);
-
     private readonly ClassicProgram _program;
 
     /// <summary>A supervisor for a filter.</summary>
@@ -46,14 +44,10 @@ public sealed class SeccompSupervisor
         ArgumentNullException.ThrowIfNull(process);
         ArgumentNullException.ThrowIfNull(denied);
         SeccompListener listener = process.Listener ?? throw new ArgumentException("the process has no listener", nameof(process));
-        int? status = null;
         while (!listener.IsOver)
         {
-            if (!listener.TryReceive(s_look, out SeccompNotification notification))
-            {
-                status ??= process.Poll();
+            if (!listener.TryReceive(null, out SeccompNotification notification))
                 continue;
-            }
             SeccompAction action = SeccompInterpreter.Run(_program, notification.Data);
             IReadOnlyDictionary<int, string> strings = Strings(notification);
             if (!listener.IsValid(notification)) // gone while we looked; what was read may be another process's
@@ -61,7 +55,7 @@ public sealed class SeccompSupervisor
             denied(new DeniedCall(notification.Pid, notification.Data, action, strings));
             Answer(listener, notification, action);
         }
-        return status ?? process.Wait();
+        return process.Wait();
     }
 
     private static void Answer(SeccompListener listener, in SeccompNotification notification, SeccompAction action)

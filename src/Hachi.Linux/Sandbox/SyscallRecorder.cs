@@ -8,8 +8,6 @@ public sealed class SyscallRecorder
 {
     private const int NumbersMax = 1024;
 
-    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(200);
-
     private readonly long[][] _plain = new long[4][];
     private readonly byte[][] _kept = new byte[4][];
     private readonly Dictionary<SeccompData, long> _others = [];
@@ -56,25 +54,15 @@ public sealed class SyscallRecorder
     {
         ArgumentNullException.ThrowIfNull(process);
         SeccompListener listener = process.Listener ?? throw new ArgumentException("the process has no listener", nameof(process));
-        int? status = null;
+        using CancellationTokenRegistration registration = stop.Register(process.Kill);
         while (!listener.IsOver)
         {
-            if (listener.TryReceive(s_look, out SeccompNotification notification))
-            {
-                Record(notification.Data);
-                listener.LetContinue(notification);
-            }
-            else if (stop.IsCancellationRequested)
-            {
-                process.Kill();
-                break;
-            }
-            else
-            {
-                status ??= process.Poll();
-            }
+            if (!listener.TryReceive(null, out SeccompNotification notification))
+                continue;
+            Record(notification.Data);
+            listener.LetContinue(notification);
         }
-        return status ?? process.Wait();
+        return process.Wait();
     }
 
     private void Record(in SeccompData data)

@@ -1,7 +1,10 @@
 using System.Text.Json;
 using Hachi.Cli;
+using Hachi.Isa;
+using Hachi.Lang.Seccomp;
 using Hachi.Linux.Sandbox;
 using Hachi.Tests.Support;
+using Hachi.Uapi;
 
 namespace Hachi.Tests.Cli;
 
@@ -126,6 +129,25 @@ public sealed class SeccompVerbTests : IDisposable
         Assert.Equal(ExitStatus.BadInput, Hachi("seccomp", "run", "--profile", all, "--", "no-such-program-anywhere").Status);
         Assert.Equal(ExitStatus.BadInput, Hachi("seccomp", "run", "--profile", all).Status);
         Assert.Equal(0, Hachi("seccomp", "run", "--profile", Write("dm", "default allow\ndeny mkdir, mkdirat\n"), "--audit", "--", "mkdir", _folder + "/made").Status);
+    }
+
+    [Fact]
+    public void Filters_of_a_process_are_read_and_explained()
+    {
+        SkipWhereMissing();
+        if (!Environment.IsPrivilegedProcess)
+            Assert.Skip("needs CAP_SYS_ADMIN");
+        ClassicProgram filter = SeccompCompiler.Compile(new SeccompPolicyBuilder(SeccompAction.Allow).Deny(30, "mkdir").Build(SeccompFilter.Native)).Program!;
+        using SandboxedProcess process = SandboxedProcess.Start(new SandboxStart { Path = "/bin/sleep", Arguments = ["sleep", "100"], Filter = filter });
+        Assert.Equal(filter, Assert.Single(SeccompDump.Read(process.Id)));
+        CommandRun run = CommandRun.Hachi("seccomp", "explain", "--pid", process.Id.ToString(null, null), "mkdir", "--arch", SeccompFilter.Native == SeccompArchitecture.X86_64 ? "x86_64" : "aarch64");
+        Assert.Equal((0, ""), (run.Status, run.Error));
+        Assert.Contains("errno EROFS", run.Text, StringComparison.Ordinal);
+        Assert.Contains("; nr", CommandRun.Hachi("seccomp", "explain", "--pid", process.Id.ToString(null, null)).Text, StringComparison.Ordinal);
+        Assert.Null(process.Poll());
+        using SandboxedProcess plain = SandboxedProcess.Start(new SandboxStart { Path = "/bin/sleep", Arguments = ["sleep", "100"] });
+        Assert.Empty(SeccompDump.Read(plain.Id));
+        Assert.Equal(ExitStatus.KernelRefused, CommandRun.Hachi("seccomp", "explain", "--pid", "999999999").Status);
     }
 
     private string Write(string name, string text)

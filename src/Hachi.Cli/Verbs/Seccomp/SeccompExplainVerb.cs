@@ -4,6 +4,7 @@ using System.Text.Json;
 using Hachi.Isa;
 using Hachi.Lang.Seccomp;
 using Hachi.Lang.Seccomp.Explain;
+using Hachi.Linux.Sandbox;
 using Hachi.Text;
 using Hachi.Uapi;
 
@@ -12,9 +13,8 @@ namespace Hachi.Cli.Verbs.Seccomp;
 /// <summary><c>hachi seccomp explain</c>: what happens to a call, by which rule, and what would allow it.</summary>
 internal sealed class SeccompExplainVerb : IVerb
 {
-    private readonly Argument<string> _filter = new("POLICY") { Description = "A policy, or a filter; - is standard input" };
-    private readonly Argument<string> _call = new("CALL") { Description = "A system call, by name or number" };
-    private readonly Argument<string[]> _arguments = new("ARG") { Description = "Its arguments; 0 where missing", Arity = ArgumentArity.ZeroOrMore };
+    private readonly Argument<string[]> _words = new("POLICY CALL ARG...") { Description = "A policy or a filter (- is standard input; none with --pid); a system call, by name or number; its arguments, 0 where missing", Arity = ArgumentArity.ZeroOrMore };
+    private readonly Option<int?> _pid = new("--pid") { Description = "The filters of a running process; without CALL they are listed", HelpName = "N" };
     private readonly Option<bool> _json = new("--json") { Description = "One object an architecture, a line each" };
     private readonly PolicyInput _input = new();
 
@@ -22,19 +22,22 @@ internal sealed class SeccompExplainVerb : IVerb
 
     public string Summary => "Say what happens to a call, by which rule, and what would allow it";
 
-    public string Usage => "seccomp explain POLICY CALL [ARG...] [--arch A,...] [--json]";
+    public string Usage => """
+        seccomp explain POLICY CALL [ARG...] [--arch A,...] [--json]
+        seccomp explain --pid N [CALL [ARG...]] [--json]
+        """;
 
     public string Examples => """
         hachi seccomp explain profile.json socket 40 1 0
         hachi seccomp explain filter.bpf clone 0x10000000
         hachi seccomp explain profile.json --arch x86_64,i386,x32 personality -- -1
+        sudo hachi seccomp explain --pid 4711 openat
         """;
 
     public void Build(Command command, Shell shell)
     {
-        command.Add(_filter);
-        command.Add(_call);
-        command.Add(_arguments);
+        command.Add(_words);
+        command.Add(_pid);
         _input.AddTo(command);
         command.Add(_json);
         command.SetAction(parse => Run(parse, shell));
@@ -42,9 +45,43 @@ internal sealed class SeccompExplainVerb : IVerb
 
     private int Run(ParseResult parse, Shell shell)
     {
-        ClassicProgram program = _input.ReadFilter(shell, parse, parse.GetValue(_filter)!, out SeccompPolicy? policy, out string text);
-        string name = parse.GetValue(_call)!;
-        string[] words = parse.GetValue(_arguments) ?? [];
+        string[] words = parse.GetValue(_words) ?? [];
+        if (parse.GetValue(_pid) is { } pid)
+            return ExplainProcess(parse, shell, pid, words);
+        if (words.Length < 2)
+            throw new CommandException("a policy and a system call are needed", "hachi seccomp explain profile.json socket 40");
+        ClassicProgram program = _input.ReadFilter(shell, parse, words[0], out SeccompPolicy? policy, out string text);
+        Explain(parse, shell, program, policy, text, words[1], words[2..]);
+        return ExitStatus.Done;
+    }
+
+    private int ExplainProcess(ParseResult parse, Shell shell, int pid, string[] words)
+    {
+        IReadOnlyList<ClassicProgram> filters;
+        try
+        {
+            filters = SeccompDump.Read(pid);
+        }
+        catch (Exception e) when (e is SandboxException or PlatformNotSupportedException)
+        {
+            throw new CommandException(e.Message, null, ExitStatus.KernelRefused);
+        }
+        if (filters.Count == 0)
+            shell.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"process {pid} has no filter"));
+        for (int i = 0; i < filters.Count; i++)
+        {
+            if (!parse.GetValue(_json))
+                shell.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"filter {i + 1} of {filters.Count}{(i == 0 ? ", the newest" : "")}: {filters[i].Length} instructions"));
+            if (words.Length == 0)
+                shell.Out.Write(SeccompListing.Print(filters[i]));
+            else
+                Explain(parse, shell, filters[i], null, "", words[0], words[1..]);
+        }
+        return ExitStatus.Done;
+    }
+
+    private void Explain(ParseResult parse, Shell shell, ClassicProgram program, SeccompPolicy? policy, string text, string name, string[] words)
+    {
         SeccompArchitecture[] architectures = [.. _input.Architectures(parse) ?? policy?.Architectures.Select(each => each.Architecture).ToList() ?? [SeccompArchitecture.X86_64, SeccompArchitecture.I386, SeccompArchitecture.X32]];
         bool first = true;
         foreach (SeccompArchitecture architecture in architectures)
@@ -58,7 +95,6 @@ internal sealed class SeccompExplainVerb : IVerb
                 Write(shell, explanation, program, text);
             first = false;
         }
-        return ExitStatus.Done;
     }
 
     private static void Write(Shell shell, SeccompExplanation explanation, ClassicProgram program, string text)

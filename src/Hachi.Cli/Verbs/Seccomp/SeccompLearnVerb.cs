@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
+using Hachi.Isa;
 using Hachi.Lang.Seccomp;
 using Hachi.Lang.Seccomp.Oci;
 using Hachi.Linux.Sandbox;
@@ -32,7 +33,7 @@ internal sealed class SeccompLearnVerb : IVerb
         """;
 
     public string About => """
-        Every call of the command, of its threads and descendants is seen and let go on. What a run does not do is not learned: run what the program can do,
+        Every call of the command, of its threads and descendants that is not in the base pack (or the merged profile) is seen and let go on. What a run does not do is not learned: run what the program can do,
         and merge. Calls that only some runs made are named on standard error. The command's output goes where hachi's goes: give -o a file.
         """;
 
@@ -55,12 +56,13 @@ internal sealed class SeccompLearnVerb : IVerb
             Merge(shell, earlier, names, calls, arguments);
         int runs = parse.GetValue(_runs) is > 0 and var n ? n : throw new CommandException("--runs must be at least 1");
         string[] words = parse.GetValue(_command) ?? [];
+        ClassicProgram filter = LearningFilter(names.Except(arguments.Keys));
         var seen = new Dictionary<string, int>(StringComparer.Ordinal);
         int status = 0;
         for (int run = 0; run < runs && !shell.Interrupted.IsCancellationRequested; run++)
         {
             var recorder = new SyscallRecorder(arguments);
-            using SandboxedProcess process = ChildCommand.Start(ChildCommand.Of(words, SyscallRecorder.Filter, true, parse.GetValue(_keep)));
+            using SandboxedProcess process = ChildCommand.Start(ChildCommand.Of(words, filter, true, parse.GetValue(_keep)));
             int ended = recorder.Watch(process, shell.Interrupted);
             if (process.StartError != 0)
                 return shell.Fail($"{words[0]}: {Errno.Name(process.StartError)}: the command could not be started", null, ExitStatus.KernelRefused);
@@ -73,6 +75,16 @@ internal sealed class SeccompLearnVerb : IVerb
         ProgramFile.Write(shell, parse.GetValue(_output)!, Encoding.UTF8.GetBytes(profile));
         Report(shell, seen, runs, status);
         return ExitStatus.Done;
+    }
+
+    /// <summary>Asks for every call that is not in the profile already: those go on at full speed.</summary>
+    private static ClassicProgram LearningFilter(IEnumerable<string> known)
+    {
+        if (!SeccompFilter.IsSupported)
+            return SyscallRecorder.Filter;
+        var ask = new SeccompAction(SeccompActionKind.UserNotif);
+        SeccompPolicy policy = new SeccompPolicyBuilder(ask).OtherArchitectures(ask).Allow([.. known]).Build(SeccompFilter.Native);
+        return SeccompCompiler.Compile(policy).Program ?? SyscallRecorder.Filter;
     }
 
     private static void Collect(SyscallRecorder recorder, List<SeccompData> calls, Dictionary<string, int> seen)
@@ -90,7 +102,7 @@ internal sealed class SeccompLearnVerb : IVerb
 
     private static void Report(Shell shell, Dictionary<string, int> seen, int runs, int status)
     {
-        string line = string.Create(CultureInfo.InvariantCulture, $"learned {seen.Count} calls in {runs} {(runs == 1 ? "run" : "runs")}");
+        string line = string.Create(CultureInfo.InvariantCulture, $"learned {seen.Count} calls beyond those that were known, in {runs} {(runs == 1 ? "run" : "runs")}");
         if (status != 0)
             line += string.Create(CultureInfo.InvariantCulture, $"; the command ended with status {status}");
         string[] sometimes = [.. seen.Where(row => row.Value < runs).Select(row => row.Key).Order(StringComparer.Ordinal)];

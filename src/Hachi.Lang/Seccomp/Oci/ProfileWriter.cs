@@ -47,17 +47,17 @@ public static class ProfileWriter
     /// </summary>
     public static IReadOnlyList<string> BaseLibc { get; } =
     [
-        "access", "arch_prctl", "brk", "clock_gettime", "clock_nanosleep", "close", "execve", "exit", "exit_group", "fcntl", "fstat", "futex", "getcwd", "getpid", "getrandom", "gettid", "getuid",
-        "geteuid", "getgid", "getegid", "lseek", "madvise", "mmap", "mprotect", "mremap", "munmap", "newfstatat", "openat", "poll", "pread64", "prlimit64", "read", "readlink", "restart_syscall", "rseq",
-        "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sched_yield", "set_robust_list", "set_tid_address", "sigaltstack", "tgkill", "uname", "write", "writev",
+        "access", "arch_prctl", "brk", "clock_gettime", "clock_nanosleep", "close", "execve", "exit", "exit_group", "fcntl", "fstat", "futex", "getcwd", "getdents64", "getpid", "getrandom", "gettid", "getuid",
+        "geteuid", "getgid", "getegid", "lseek", "lstat", "madvise", "mmap", "mprotect", "mremap", "munmap", "newfstatat", "openat", "poll", "pread64", "prlimit64", "read", "readlink", "restart_syscall", "rseq",
+        "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sched_yield", "set_robust_list", "set_tid_address", "sigaltstack", "stat", "tgkill", "uname", "write", "writev",
     ];
 
     /// <summary>What the .NET runtime needs beyond that: threads, collections, timers, files, signals.</summary>
     public static IReadOnlyList<string> BaseDotnet { get; } =
     [
-        "clone", "clone3", "dup", "dup2", "eventfd2", "faccessat2", "fadvise64", "flock", "ftruncate", "get_mempolicy", "getdents64", "getppid", "getpriority", "getrusage", "getsid", "ioctl", "kill", "mbind",
+        "clone", "clone3", "dup", "dup2", "eventfd2", "faccessat2", "fadvise64", "flock", "ftruncate", "get_mempolicy", "getppid", "getpriority", "getrusage", "getsid", "ioctl", "kill", "mbind",
         "membarrier", "memfd_create", "mincore", "mkdir", "mlock", "munlock", "mknodat", "msync", "nanosleep", "openat2", "pipe2", "ppoll", "prctl", "pwrite64", "readlinkat", "rt_sigtimedwait", "sched_getaffinity",
-        "sched_getparam", "sched_getscheduler", "sched_setaffinity", "sched_setscheduler", "socket", "connect", "bind", "listen", "accept4", "socketpair", "stat", "lstat", "statfs", "fstatfs", "statx", "sysinfo", "timerfd_create",
+        "sched_getparam", "sched_getscheduler", "sched_setaffinity", "sched_setscheduler", "socket", "connect", "bind", "listen", "accept4", "socketpair", "statfs", "fstatfs", "statx", "sysinfo", "timerfd_create",
         "timerfd_settime", "unlink", "wait4", "waitid",
     ];
 
