@@ -24,7 +24,7 @@ switch (args)
     case ["seccomp-child", string filter]:
         SeccompBench.Child(filter);
         return 0;
-    case ["seccomp-learn", "--repeats", string times, .. string[] command]:
+    case ["seccomp-learn", "--repeats", string times, .. string[] command] when OperatingSystem.IsLinux():
         SeccompBench.Learn(command, int.Parse(times, CultureInfo.InvariantCulture));
         return 0;
 }

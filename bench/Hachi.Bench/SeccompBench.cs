@@ -107,6 +107,7 @@ internal static partial class SeccompBench
     }
 
     /// <summary>How much longer a command takes while it is learned.</summary>
+    [System.Runtime.Versioning.SupportedOSPlatform("linux")]
     public static void Learn(string[] command, int repeats)
     {
         string path = SandboxedProcess.FindProgram(command[0], Environment.GetEnvironmentVariable("PATH")) ?? throw new ArgumentException("no such program");
