@@ -21,6 +21,7 @@ public sealed partial class SymbolicValues
     private readonly Dictionary<int[], SymbolicValue> _byForm = new(ArrayComparer.Instance);
     private readonly Dictionary<(int Operation, int A, int B), SymbolicValue> _byOperation = [];
     private readonly Dictionary<(int A, int B), int> _greater = [];
+    private readonly Dictionary<int, (SymbolicValue Value, uint K)> _xorOf = [];
     private int _count;
 
     /// <summary>Values over a diagram.</summary>
@@ -118,6 +119,8 @@ public sealed partial class SymbolicValues
     {
         if (value.IsConstant)
             return value.Constant == constant ? DecisionDiagram.True : DecisionDiagram.False;
+        if (_xorOf.TryGetValue(value.Id, out (SymbolicValue Value, uint K) xor)) // (x ^ k) == c is x == (k ^ c), and more can be told of x
+            return EqualsConstant(xor.Value, constant ^ xor.K);
         if (!value.IsExact && value.Terms.Length > 1)
         {
             (uint factor, SymbolicValue atom) = value.Terms.MaxBy(term => Support(term.Atom));
@@ -254,7 +257,11 @@ public sealed partial class SymbolicValues
                 ClassicOpcode.Or => _diagram.Or(left[i], right[i]),
                 _ => _diagram.Xor(left[i], right[i]),
             };
-        return FromBits(bits);
+        SymbolicValue result = FromBits(bits);
+        (SymbolicValue word, uint k) = a.IsConstant ? (b, a.Constant) : (a, b.Constant);
+        if (op == ClassicOpcode.Xor && (a.IsConstant || b.IsConstant) && !word.IsExact && word.Id < result.Id) // towards what was there before: never round in a circle
+            _xorOf.TryAdd(result.Id, (word, k));
+        return result;
     }
 
     private SymbolicValue Operation(int op, SymbolicValue a, SymbolicValue b)

@@ -36,12 +36,15 @@ public sealed class ProveTests
         Assert.True(proved > 1400 && loops < 10, $"{proved} proved, {loops} loop");
     }
 
-    /// <summary>Every second expression is of libpcap's language, the others use sets, anyvlan, inner and vxlan, too. Whatever is undecided fails.</summary>
+    /// <summary>
+    /// Every second expression is of libpcap's language: each must be decided. The others use sets, anyvlan, inner and vxlan, too: only where offsets move
+    /// more than once (anyvlan or inner) may a proof use up its budget, and these are counted.
+    /// </summary>
     [Fact]
     public void Random_expressions_are_proved()
     {
         Random random = Volume.Random(nameof(Random_expressions_are_proved));
-        int proved = 0;
+        int proved = 0, costly = 0;
         var wrong = new List<string>();
         int count = Volume.Of(5000, 60);
         for (int i = 0; i < count; i++)
@@ -54,12 +57,18 @@ public sealed class ProveTests
             FilterProof proof = filter.Prove();
             if (proof.Outcome == ProofOutcome.Proved)
                 proved++;
+            else if (proof.Outcome == ProofOutcome.Undecided && proof.Reason == "the budget is used up" && MovesOften(expression))
+                costly++;
             else
                 wrong.Add($"{(i % 5 != 0 ? "" : "-O0 ")}{expression}: {Words(proof)}");
         }
-        TestContext.Current.TestOutputHelper?.WriteLine($"{proved} proved of {count}");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{proved} proved of {count}, {costly} with moving offsets used up the budget");
+        Assert.True(costly * 100 <= proved + 200, $"{costly} used up the budget, {proved} proved; {Volume.Note}");
         Assert.True(wrong.Count == 0, $"{proved} proved, {wrong.Count} not; {Volume.Note}\n" + string.Join('\n', wrong));
     }
+
+    private static bool MovesOften(string expression) =>
+        expression.Contains("anyvlan", StringComparison.Ordinal) || expression.Contains("inner", StringComparison.Ordinal);
 
     /// <summary>A program with one instruction damaged is refuted; or it is proved, and then no packet of the captures, whole or cut short, tells the two apart.</summary>
     [Fact]
@@ -146,6 +155,13 @@ public sealed class ProveTests
     [InlineData("ether[ether[0:4]:2] = 7")]
     [InlineData("ether[0:4] << 31 = 0 and ether[4:4] * 0x80000000 != ether[8]")]
     [InlineData("len - ether[0] / ether[1] > 5")]
+    [InlineData("! 219 ^ ether[38] - len = 1351392906")]
+    [InlineData("(((len - ether[38]) ^ 5) ^ 5) ^ 5 = 17")]
+    [InlineData("-ether[6:2] + ether[21] >= 1")]
+    [InlineData("! ether[19:4] ^ ether[40] ^ ether[42] <= 0")]
+    [InlineData("(ether[19] * 9) == len ^ ip[14]")]
+    [InlineData("! (!0 ^ udp[3] * len = ether[32])")]
+    [InlineData("not inner inner src port 6081")]
     [InlineData("anyvlan (tcp port 80 and host 10.0.0.1)")]
     [InlineData("src net 192.168.0.0/16 or 1 <= 1")] // a comparison of two constants once sent jump threading back to the entry
     public void Arithmetic_and_moving_offsets_are_proved(string expression)
