@@ -34,7 +34,7 @@ public sealed record SandboxStart
 /// <summary>A child process under a filter. It is forked from this process, takes on the filter and executes the program; nothing runs unfiltered.</summary>
 public sealed unsafe class SandboxedProcess : IDisposable
 {
-    private const int StartSecondsMax = 2, Attempts = 5;
+    private const int StartSecondsMax = 2, Attempts = 5, ExecLooksMax = 400;
 
     private readonly ChildPlan _plan;
     private bool _ended;
@@ -158,8 +158,12 @@ public sealed unsafe class SandboxedProcess : IDisposable
     {
         SharedState* shared = plan.Data->Shared;
         // With a listener the child's descriptors are ours, too: the listener is here as soon as the child has it.
-        while (Volatile.Read(ref shared->Step) < ChildStep.Filtered && Volatile.Read(ref shared->Errno) == 0)
+        for (int i = 1; Volatile.Read(ref shared->Step) < ChildStep.Filtered && Volatile.Read(ref shared->Errno) == 0; i++)
+        {
             Thread.Sleep(TimeSpan.FromMicroseconds(50));
+            if (i % 100 == 0)
+                CheckAlive(pid);
+        }
         if (Volatile.Read(ref shared->Errno) == 0 && !start.Listens)
             AwaitExec(shared, pid);
         int errno = Volatile.Read(ref shared->Errno);
@@ -178,30 +182,33 @@ public sealed unsafe class SandboxedProcess : IDisposable
     /// <summary>Until the new program stands in the child's place, or the kernel has refused it.</summary>
     private static void AwaitExec(SharedState* shared, int pid)
     {
-        // execve closes nothing of ours and tells nobody; the child writes only when it fails. /proc shows when it has succeeded.
-        string mine = ReadLink("/proc/self/exe"), link = string.Create(null, $"/proc/{pid}/exe");
-        for (int i = 0; i < 400 && Volatile.Read(ref shared->Errno) == 0; i++)
+        // execve closes nothing of ours and tells nobody; the child writes only when it fails. Its command line shows when it has succeeded.
+        byte[] mine = CommandLine("self"), its = mine;
+        for (int i = 0; i < ExecLooksMax && Volatile.Read(ref shared->Errno) == 0 && its.AsSpan().SequenceEqual(mine); i++)
         {
-            if (ReadLink(link) is var now && (now.Length == 0 || now != mine))
-                return;
             Thread.Sleep(TimeSpan.FromMicroseconds(100));
+            its = CommandLine(string.Create(null, $"{pid}"));
         }
     }
 
-    private static string ReadLink(string path)
+    private static byte[] CommandLine(string process)
     {
         try
         {
-            return File.ResolveLinkTarget(path, returnFinalTarget: false)?.FullName ?? "";
+            return File.ReadAllBytes($"/proc/{process}/cmdline");
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return "";
+            return [];
         }
-        catch (UnauthorizedAccessException)
-        {
-            return "";
-        }
+    }
+
+    /// <summary>Ends the waiting for a child that is gone.</summary>
+    private static void CheckAlive(int pid)
+    {
+        int status;
+        if (SeccompCalls.Call(SeccompCalls.Number("wait4"), pid, (nint)(&status), 1) == pid)
+            throw new SandboxException("clone", 3, string.Create(null, $"the child ended before it could start the program, with status {Decode(status)}"));
     }
 
     private static string ExecReason(int errno) => errno switch

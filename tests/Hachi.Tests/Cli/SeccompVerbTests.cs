@@ -70,6 +70,8 @@ public sealed class SeccompVerbTests : IDisposable
         Assert.Contains("line 3", CommandRun.Hachi("seccomp", "explain", policy, "socket", "1").Text, StringComparison.Ordinal);
         Assert.Contains("ret", CommandRun.Hachi("seccomp", "emulate", policy, "socket", "1").Text, StringComparison.Ordinal);
         Assert.Contains("; nr", CommandRun.Hachi("seccomp", "disasm", policy).Text, StringComparison.Ordinal);
+        Assert.Contains("family = 0x28, type = 0x80001", CommandRun.Hachi("seccomp", "explain", policy, "socket", "AF_VSOCK", "SOCK_STREAM|SOCK_CLOEXEC").Text, StringComparison.Ordinal);
+        Assert.Contains("did you mean AF_UNIX?", CommandRun.Hachi("seccomp", "explain", policy, "socket", "AF_UNXI").Error, StringComparison.Ordinal);
         Assert.Contains("did you mean socket?", CommandRun.Hachi("seccomp", "explain", policy, "sockt").Error, StringComparison.Ordinal);
     }
 

@@ -88,13 +88,24 @@ internal sealed class PolicyInput
         throw new CommandException($"{architecture.Name()} has no system call '{name}'", near is null ? "a name, or a number" : $"did you mean {near}?");
     }
 
+    /// <summary>A number, or constants joined by <c>|</c>.</summary>
     private static ulong Argument(string word)
+    {
+        ulong joined = 0;
+        foreach (string part in word.Split('|'))
+            joined |= SyscallWords.Constant(part) ?? Number(part);
+        return joined;
+    }
+
+    private static ulong Number(string word)
     {
         if (word.StartsWith("0x", StringComparison.OrdinalIgnoreCase) && ulong.TryParse(word.AsSpan(2), System.Globalization.NumberStyles.AllowHexSpecifier, null, out ulong value))
             return value;
         if (ulong.TryParse(word, null, out value))
             return value;
-        return long.TryParse(word, null, out long negative) ? (ulong)negative : throw new CommandException($"'{word}' is no argument", "a number: 40, 0x28, -1");
+        return long.TryParse(word, null, out long negative)
+            ? (ulong)negative
+            : throw new CommandException($"'{word}' is no argument", Nearest.To(word, SyscallWords.Constants) is { } near ? $"did you mean {near}?" : "a number or a constant: 40, 0x28, -1, AF_UNIX");
     }
 
     private SeccompPolicy ParsePolicy(Shell shell, ParseResult parse, string content, string path, out string text)

@@ -28,7 +28,7 @@ internal sealed class SeccompExplainVerb : IVerb
         """;
 
     public string Examples => """
-        hachi seccomp explain profile.json socket 40 1 0
+        hachi seccomp explain profile.json socket AF_VSOCK SOCK_STREAM 0
         hachi seccomp explain filter.bpf clone 0x10000000
         hachi seccomp explain profile.json --arch x86_64,i386,x32 personality -- -1
         sudo hachi seccomp explain --pid 4711 openat
@@ -82,7 +82,10 @@ internal sealed class SeccompExplainVerb : IVerb
 
     private void Explain(ParseResult parse, Shell shell, ClassicProgram program, SeccompPolicy? policy, string text, string name, string[] words)
     {
-        SeccompArchitecture[] architectures = [.. _input.Architectures(parse) ?? policy?.Architectures.Select(each => each.Architecture).ToList() ?? [SeccompArchitecture.X86_64, SeccompArchitecture.I386, SeccompArchitecture.X32]];
+        IEnumerable<SeccompArchitecture> listed = policy?.Architectures.Select(each => each.Architecture) ?? [SeccompArchitecture.X86_64];
+        if (listed.Contains(SeccompArchitecture.X86_64)) // whose programs can make the other two's calls as well
+            listed = listed.Union([SeccompArchitecture.I386, SeccompArchitecture.X32]);
+        SeccompArchitecture[] architectures = [.. _input.Architectures(parse) ?? [.. listed]];
         bool first = true;
         foreach (SeccompArchitecture architecture in architectures)
         {
