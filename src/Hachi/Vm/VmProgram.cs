@@ -2,6 +2,8 @@ using System.Runtime.CompilerServices;
 using Hachi.Isa;
 using Hachi.Object;
 using Hachi.Text;
+using Hachi.Uapi;
+using Hachi.Vm.Contexts;
 using Hachi.Vm.Debug;
 using Hachi.Vm.Interpret;
 using Hachi.Vm.Machine;
@@ -19,11 +21,13 @@ public sealed unsafe class VmProgram
 
     private readonly VmObject _object;
     private readonly EbpfUnit? _unit;
+    private readonly ContextRules? _rules;
 
     internal VmProgram(VmObject owner, ProgramSpec spec, List<Diagnostic> diagnostics)
     {
         _object = owner;
         Spec = spec;
+        _rules = ContextTable.RulesOf(spec.Type);
         Insn[] insns = [.. spec.Insns];
         int before = diagnostics.Count;
         foreach (InvalidInsn invalid in Validity.Check(insns))
@@ -46,7 +50,34 @@ public sealed unsafe class VmProgram
 
     internal EbpfUnit Unit => _unit!;
 
+    /// <summary>Runs on a packet or a record.</summary>
+    /// <param name="context">What it runs on: an <see cref="XdpContext"/> for XDP, an <see cref="SkbContext"/> for socket filters, tc and cgroup programs, a <see cref="RecordContext"/> for others.</param>
+    /// <param name="fuel">Fuel; 0 for that of the options.</param>
+    public VmResult Run(VmContext context, long fuel = 0)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        bool isXdp = Spec.Type == ProgramType.Xdp, isSkb = _rules is not null && !isXdp;
+        if (context is XdpContext != isXdp || context is SkbContext != isSkb)
+            throw new ArgumentException($"a program of type {Spec.Type} does not run on a {context.GetType().Name}", nameof(context));
+        Invocation invocation = Take();
+        long limit = fuel == 0 ? _object.Options.Fuel : fuel;
+        invocation.Reset(Unit, limit);
+        invocation.Session.Begin();
+        invocation.Layout = _rules;
+        invocation.Environment = context;
+        context.Enter(invocation);
+        ulong r0 = Unit.Engine.Run(invocation, Region.AddressOf(Region.Context, 0), 0);
+        VmResult result = Finish(invocation, r0, limit);
+        context.Leave(invocation);
+        invocation.Regions[Region.Context].Clear();
+        invocation.Layout = null;
+        invocation.Environment = null;
+        GC.KeepAlive(context);
+        return result;
+    }
+
     /// <summary>Runs over plain memory: r1 points at it, r2 is its length.</summary>
+    /// <remarks>A program whose type has a context of its own is interpreted here, with the memory in place of the context.</remarks>
     /// <param name="memory">What the program may read and write.</param>
     /// <param name="fuel">Fuel; 0 for that of the options.</param>
     public VmResult Run(Span<byte> memory, long fuel = 0)
@@ -60,7 +91,8 @@ public sealed unsafe class VmProgram
             ref Region context = ref invocation.Regions[Region.Context];
             if (context.Memory != bytes || context.Length != (uint)memory.Length || !context.IsWritable)
                 context.Set(Region.Context, 0, bytes, (uint)memory.Length, isWritable: true);
-            ulong r0 = Unit.Engine.Run(invocation, Region.AddressOf(Region.Context, 0), (ulong)memory.Length);
+            EbpfEngine engine = _rules is null ? Unit.Engine : InterpreterEngine.Instance;
+            ulong r0 = engine.Run(invocation, Region.AddressOf(Region.Context, 0), (ulong)memory.Length);
             VmResult result = Finish(invocation, r0, limit); // a fault is told in terms of the regions
             context.Memory = null; // what is pinned now may move later
             return result;

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Hachi.Vm.Machine;
+using Hachi.Vm.Maps;
 
 namespace Hachi.Vm.Contexts;
 
@@ -59,13 +60,15 @@ public sealed unsafe class XdpContext : PacketContext
         return true;
     }
 
-    /// <summary>bpf_xdp_adjust_meta.</summary>
-    internal bool AdjustMeta(int offset)
+    /// <summary>bpf_xdp_adjust_meta: 0 or -errno.</summary>
+    internal int AdjustMeta(int offset)
     {
         long meta = (long)Meta + offset;
-        if (meta < FrameHeadBytes || meta > Start || Start - meta > MetadataMax || (Start - meta) % 4 != 0)
-            return false;
+        if (meta < FrameHeadBytes || meta > Start)
+            return -KernelError.Inval;
+        if (Start - meta > MetadataMax || (Start - meta) % 4 != 0)
+            return -KernelError.Acces;
         Meta = (int)meta;
-        return true;
+        return 0;
     }
 }

@@ -1,4 +1,6 @@
 using Hachi.Uapi;
+using Hachi.Vm.Contexts;
+using Hachi.Vm.Helpers.Packets;
 using Hachi.Vm.Machine;
 
 namespace Hachi.Vm.Helpers;
@@ -55,6 +57,13 @@ internal static class HelperRegistry
         return $"{id} ({prototype.Name}, which is there for {places})";
     }
 
+    /// <summary>Whether a helper may move an end of the packet, so that what a program knows of it is no longer true.</summary>
+    public static bool MovesPacket(int id) => (Helper)id is Helper.XdpAdjustHead or Helper.XdpAdjustTail or Helper.XdpAdjustMeta or Helper.SkbChangeHead or Helper.SkbChangeTail
+        or Helper.SkbVlanPush or Helper.SkbVlanPop or Helper.SkbPullData or Helper.TailCall;
+
+    private static unsafe ulong NoPacket(HelperPrototype prototype, Invocation call) =>
+        call.SetFault(FaultReason.HelperArgument, call.State->HelperInsn, $"{prototype.Name} needs a packet: run the program on one");
+
     private static HelperPlaces PlaceOf(ProgramType type) => type switch
     {
         ProgramType.SocketFilter => HelperPlaces.Socket,
@@ -71,7 +80,11 @@ internal static class HelperRegistry
         void Checked(Helper id, HelperPlaces places, FrameBody body)
         {
             HelperPrototype prototype = HelperTable.Find((int)id)!;
-            rows[id] = (call => HelperFrame.Invoke(prototype, body, call), places);
+            // What only programs on packets can call expects a packet.
+            if ((places & (HelperPlaces.Plain | HelperPlaces.Tracing)) == 0)
+                rows[id] = (call => call.Environment is PacketContext ? HelperFrame.Invoke(prototype, body, call) : NoPacket(prototype, call), places);
+            else
+                rows[id] = (call => HelperFrame.Invoke(prototype, body, call), places);
         }
         rows[Helper.MapLookupElem] = (MapHelpers.Lookup, HelperPlaces.All);
         MapHelpers.Register(Checked);
@@ -80,6 +93,9 @@ internal static class HelperRegistry
         TextHelpers.Register(Checked);
         RingHelpers.Register(Checked);
         TaskHelpers.Register(Checked);
+        ChecksumHelpers.Register(Checked);
+        SkbHelpers.Register(Checked);
+        XdpHelpers.Register(Checked);
         return rows;
     }
 }

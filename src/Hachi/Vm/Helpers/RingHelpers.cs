@@ -17,7 +17,6 @@ internal static unsafe class RingHelpers
         add(Helper.RingbufDiscard, HelperPlaces.All, static (ref HelperFrame f) => Finish(ref f, isDiscarded: true));
         add(Helper.RingbufOutput, HelperPlaces.All, Output);
         add(Helper.RingbufQuery, HelperPlaces.All, static (ref HelperFrame f) => f.Map is RingBufferMap ring ? ring.Query(f[1]) : NoRing(ref f));
-        add(Helper.PerfEventOutput, HelperPlaces.Tracing | HelperPlaces.Plain, static (ref HelperFrame f) => PerfOutput(ref f, []));
     }
 
     private static ulong Reserve(ref HelperFrame f)

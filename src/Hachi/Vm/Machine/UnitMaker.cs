@@ -1,6 +1,7 @@
 using Hachi.Isa;
 using Hachi.Text;
 using Hachi.Uapi;
+using Hachi.Vm.Contexts;
 using Hachi.Vm.Helpers;
 using Hachi.Vm.Jit;
 using Hachi.Vm.Jit.Lift;
@@ -67,7 +68,9 @@ internal static class UnitMaker
         bool isOurs = owner.Options.Helpers.ContainsKey(lookup) || FindBody(lookup, type, owner.Options) == HelperRegistry.Find(lookup, type);
         return new LiftFacts
         {
-            Layout = owner.Options.Rules,
+            Layout = owner.Options.Rules ?? ContextTable.RulesOf(type),
+            IsPacketWritable = owner.Options.Rules is not null || ContextTable.IsPacketWritable(type),
+            MovesPacket = unit.HelperIds.Any(HelperRegistry.MovesPacket),
             Maps = owner.MapFacts(),
             MapLookup = isOurs ? unit.HelperIndex(lookup) : -1,
             TailCall = unit.HelperIndex((int)Helper.TailCall),

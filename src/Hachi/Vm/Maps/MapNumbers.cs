@@ -7,7 +7,7 @@ internal static class KernelError
 {
     public const int Perm = (int)ErrorNumber.EPERM, Noent = (int)ErrorNumber.ENOENT, TooBig = (int)ErrorNumber.E2BIG, Badf = (int)ErrorNumber.EBADF, Again = (int)ErrorNumber.EAGAIN,
         Nomem = (int)ErrorNumber.ENOMEM, Fault = (int)ErrorNumber.EFAULT, Busy = (int)ErrorNumber.EBUSY, Exist = (int)ErrorNumber.EEXIST, Inval = (int)ErrorNumber.EINVAL,
-        Nospc = (int)ErrorNumber.ENOSPC, Range = (int)ErrorNumber.ERANGE, Opnotsupp = (int)ErrorNumber.EOPNOTSUPP, Notsupp = (int)ErrorNumber.ENOTSUPP;
+        Nospc = (int)ErrorNumber.ENOSPC, Range = (int)ErrorNumber.ERANGE, Acces = (int)ErrorNumber.EACCES, Opnotsupp = (int)ErrorNumber.EOPNOTSUPP, Notsupp = (int)ErrorNumber.ENOTSUPP;
 }
 
 /// <summary>Flags of map creation, as numbers.</summary>

@@ -1,6 +1,7 @@
 using Hachi.Object;
 using Hachi.Uapi;
 using Hachi.Vm;
+using Hachi.Vm.Contexts;
 using Hachi.Vm.Helpers;
 using Hachi.Vm.Machine;
 using Hachi.Vm.Maps;
@@ -241,6 +242,53 @@ public sealed class HelperTests
         Assert.Equal(FaultReason.ReadOutOfBounds, vm.Programs[0].Run([1, 2, 3]).Fault?.Reason);
         using VmObject throwing = VmObject.Load(spec, new VmOptions { Engine = engine, CustomHelpers = [sum with { Body = static _ => throw new InvalidOperationException("no") }] }).Object!;
         Assert.Contains("sum failed: no", throwing.Programs[0].Run(new byte[8]).Fault?.Message, StringComparison.Ordinal);
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public void A_redirection_is_told_and_not_done(VmEngine engine)
+    {
+        using VmObject vm = Load(engine, ".program main sched_cls\n        r1 = 7\n        r2 = 1\n        call bpf_redirect\n        exit\n");
+        var packet = new SkbContext(new byte[60]);
+        Assert.Equal((ulong)TcAction.Redirect, vm.Programs[0].Run(packet).R0);
+        Assert.Equal([new PacketRedirect(RedirectKind.Interface, 7, 1)], packet.Redirects);
+        Assert.Throws<ArgumentException>(() => vm.Programs[0].Run(new XdpContext(new byte[60])));
+        using VmObject load = Load(engine, ".program main sched_cls\n        r2 = 0\n        r3 = r10\n        r3 += -8\n        r4 = 8\n        call bpf_skb_load_bytes\n        exit\n");
+        Assert.Contains("needs a packet", load.Programs[0].Run([]).Fault?.Message, StringComparison.Ordinal);
+    }
+
+    [Theory, MemberData(nameof(Engines))]
+    public void Records_are_read_only_and_events_arrive(VmEngine engine)
+    {
+        using VmObject vm = Load(engine, """
+            .map events perf_event_array key 4 value 4 entries 4
+            .program main tracepoint
+                    r6 = r1
+                    r1 = *(u64 *)(r6 + 8)
+                    *(u64 *)(r10 - 8) = r1
+                    r1 = r6
+                    r2 = map[events] ll
+                    r3 = 0xffffffff ll
+                    r4 = r10
+                    r4 += -8
+                    r5 = 8
+                    call bpf_perf_event_output
+                    r7 = r0
+                    r1 = *(u32 *)(r6 + 0)
+                    if r1 == 0 goto out
+                    *(u64 *)(r6 + 0) = 1
+            out:    r0 = r7
+                    exit
+            """);
+        var events = (PerfEventMap)vm.Maps[0];
+        byte[] record = new byte[16];
+        BitConverter.TryWriteBytes(record.AsSpan(8), 77L);
+        Assert.Equal(unchecked((ulong)-2), vm.Programs[0].Run(new RecordContext(record)).R0);
+        PerfBuffer buffer = events.OpenAll()[0];
+        Assert.Equal(0ul, vm.Programs[0].Run(new RecordContext(record)).R0);
+        Assert.True(buffer.TryRead(out byte[] got));
+        Assert.Equal(77, BitConverter.ToInt64(got));
+        record[0] = 1;
+        Assert.Equal(FaultReason.ReadOnly, vm.Programs[0].Run(new RecordContext(record)).Fault?.Reason);
     }
 
     [Fact]

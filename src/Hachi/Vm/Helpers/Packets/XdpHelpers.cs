@@ -11,8 +11,8 @@ internal static class XdpHelpers
 
     public static void Register(RegisterHelper add)
     {
-        add(Helper.XdpAdjustHead, HelperPlaces.Xdp, static (ref HelperFrame f) => Moved(ref f, Xdp(ref f).AdjustHead((int)f[1])));
-        add(Helper.XdpAdjustTail, HelperPlaces.Xdp, static (ref HelperFrame f) => Moved(ref f, Xdp(ref f).AdjustTail((int)f[1])));
+        add(Helper.XdpAdjustHead, HelperPlaces.Xdp, static (ref HelperFrame f) => Moved(ref f, Xdp(ref f).AdjustHead((int)f[1]) ? 0 : -KernelError.Inval));
+        add(Helper.XdpAdjustTail, HelperPlaces.Xdp, static (ref HelperFrame f) => Moved(ref f, Xdp(ref f).AdjustTail((int)f[1]) ? 0 : -KernelError.Inval));
         add(Helper.XdpAdjustMeta, HelperPlaces.Xdp, static (ref HelperFrame f) => Moved(ref f, Xdp(ref f).AdjustMeta((int)f[1])));
         add(Helper.XdpGetBuffLen, HelperPlaces.Xdp, static (ref HelperFrame f) => (ulong)Xdp(ref f).Bytes.Length);
         add(Helper.XdpLoadBytes, HelperPlaces.Xdp, static (ref HelperFrame f) => Copy(ref f, isStore: false));
@@ -23,12 +23,11 @@ internal static class XdpHelpers
 
     private static XdpContext Xdp(ref HelperFrame f) => (XdpContext)f.Call.Environment!;
 
-    private static ulong Moved(ref HelperFrame f, bool isMoved)
+    private static ulong Moved(ref HelperFrame f, int result)
     {
-        if (!isMoved)
-            return unchecked((ulong)-KernelError.Inval);
-        Xdp(ref f).Show(f.Call);
-        return 0;
+        if (result == 0)
+            Xdp(ref f).Show(f.Call);
+        return (ulong)result;
     }
 
     private static ulong Copy(ref HelperFrame f, bool isStore)
