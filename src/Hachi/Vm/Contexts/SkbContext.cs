@@ -122,7 +122,8 @@ public sealed unsafe class SkbContext : PacketContext
     /// <summary>bpf_skb_change_tail: another length; what is new is zero.</summary>
     internal bool Resize(long bytes)
     {
-        if (bytes < EthernetBytes || Start + bytes > BufferBytes)
+        // The kernel does not cut into the link layer.
+        if (bytes < NetworkOffset - Start || Start + bytes > BufferBytes)
             return false;
         int end = Start + (int)bytes;
         if (end > End)

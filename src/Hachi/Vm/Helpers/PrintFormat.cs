@@ -12,14 +12,9 @@ internal ref struct PrintFormat
     private const int WidthMax = (1 << 23) - 1, TextBytesMax = 512;
 
     private readonly Span<byte> _output;
-    private readonly int _size;
     private long _length;
 
-    private PrintFormat(Span<byte> all)
-    {
-        _size = all.Length;
-        _output = all.Length > 0 ? all[..^1] : all;
-    }
+    private PrintFormat(Span<byte> all) => _output = all.Length > 0 ? all[..^1] : all;
 
     // One conversion: what stands behind the percent sign.
     private struct Conversion
@@ -185,9 +180,7 @@ internal ref struct PrintFormat
         else
             for (int i = 0; i < 16; i += 2)
                 text.Append(i > 0 && c.Pointer == 'I' ? ":" : "").Append(CultureInfo.InvariantCulture, $"{bytes[i]:x2}{bytes[i + 1]:x2}");
-        // What the kernel has formatted beforehand does not count any more once the output is full.
-        if (_length < _size)
-            Padded(c, System.Text.Encoding.ASCII.GetBytes(text.ToString()), false);
+        Padded(c, System.Text.Encoding.ASCII.GetBytes(text.ToString()), false);
         return true;
     }
 

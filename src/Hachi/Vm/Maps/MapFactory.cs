@@ -88,6 +88,8 @@ internal static class MapFactory
             return No(KernelError.Inval, reason.Length > 0 ? reason : "a flag that only plain arrays have", out reason);
         if (spec.Type != MapType.PerfEventArray && (spec.Flags & MapCreate.PreserveElements) != 0)
             return No(KernelError.Inval, "BPF_F_PRESERVE_ELEMS belongs to perf event arrays", out reason);
+        if ((spec.Flags & MapCreate.NumaNode) != 0 && IsPercpu(spec))
+            return No(KernelError.Inval, "values of all processors do not lie on one NUMA node", out reason);
         if (spec.ValueSize > int.MaxValue)
             return No(KernelError.TooBig, "a value of 2 GB", out reason);
         return IsPercpu(spec) ? CheckPercpu(spec, out reason) : 0;
@@ -110,10 +112,10 @@ internal static class MapFactory
             return KernelError.Inval;
         if (!isLru && (spec.Flags & MapCreate.NoCommonLru) != 0)
             return No(KernelError.Inval, "BPF_F_NO_COMMON_LRU belongs to LRU maps", out reason);
-        if ((spec.Flags & MapCreate.NumaNode) != 0 && (IsPercpu(spec) || (spec.Flags & MapCreate.NoCommonLru) != 0))
-            return No(KernelError.Inval, "what all processors have of their own does not lie on one NUMA node", out reason);
         if (isLru && (spec.Flags & MapCreate.NoPrealloc) != 0)
             return No(KernelError.Notsupp, "an LRU map is always preallocated", out reason);
+        if ((spec.Flags & MapCreate.NumaNode) != 0 && (IsPercpu(spec) || (spec.Flags & MapCreate.NoCommonLru) != 0))
+            return No(KernelError.Inval, "what all processors have of their own does not lie on one NUMA node", out reason);
         if (spec.MaxEntries == 0 || spec.KeySize == 0 || spec.ValueSize == 0)
             return No(KernelError.Inval, "a hash has keys, values and at least one entry", out reason);
         if (spec.KeySize + (ulong)spec.ValueSize >= AllocationMax - HashElementBytes)
@@ -203,9 +205,7 @@ internal static class MapFactory
     }
 
     private static int CheckPercpu(MapSpec spec, out string reason) =>
-        (spec.Flags & MapCreate.NumaNode) != 0
-            ? No(KernelError.Inval, "values of all processors do not lie on one NUMA node", out reason)
-            : (spec.ValueSize + 7ul & ~7ul) > PercpuMax ? No(KernelError.TooBig, "a per-CPU value larger than 32 KB", out reason) : No(0, "", out reason);
+        (spec.ValueSize + 7ul & ~7ul) > PercpuMax ? No(KernelError.TooBig, "a per-CPU value larger than 32 KB", out reason) : No(0, "", out reason);
 
     private static bool IsPercpu(MapSpec spec) => spec.Type is MapType.PercpuArray or MapType.PercpuHash or MapType.LruPercpuHash;
 

