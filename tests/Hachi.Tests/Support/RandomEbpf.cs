@@ -168,6 +168,8 @@ internal sealed class RandomEbpf(Random random)
         bool isWide = random.Next(2) == 0;
         int op = s_atomics[random.Next(s_atomics.Length)], register = s_registers[random.Next(s_registers.Length)];
         Emit(Stx | Atomic | (isWide ? Dw : W), 10, register, -(random.Next(StackWords) + 1) * 8, op);
+        if (op == Cmpxchg && !isWide)
+            Emit(Alu | Mov | X, 0, 0); // RFC 9669: zero-extended. Linux 6.18 was seen to leave the upper half of r0 as it was when the exchange took place
     }
 
     private void Branch(int depth)

@@ -45,4 +45,9 @@ internal abstract unsafe class EbpfEngine
     /// <param name="functionStart">First slot of the function.</param>
     /// <param name="args">r1 to r5.</param>
     public abstract ulong Call(Invocation invocation, int functionStart, ulong* args);
+
+    /// <summary>Does what the first run would do beforehand.</summary>
+    public virtual void Prepare()
+    {
+    }
 }

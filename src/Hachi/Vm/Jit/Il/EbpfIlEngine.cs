@@ -45,4 +45,7 @@ internal sealed unsafe class EbpfIlEngine : EbpfEngine
         FunctionCode code = _functions[index] ??= _methods[index].CreateDelegate<FunctionCode>();
         return code(invocation.State, args[0], args[1], args[2], args[3], args[4], Region.AddressOf(Region.Stack, (uint)(invocation.State->Depth * Limits.StackBytesMax)));
     }
+
+    /// <inheritdoc/>
+    public override void Prepare() => System.Runtime.CompilerServices.RuntimeHelpers.PrepareDelegate(_main);
 }

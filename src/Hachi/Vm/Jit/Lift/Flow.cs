@@ -28,13 +28,15 @@ internal sealed class Flow
 {
     private readonly EbpfCode _code;
     private readonly List<int> _order = [];
-    private readonly Dictionary<int, int> _blockAt = [];
+    private readonly int[] _blockAt; // by slot, -1 where no block starts
     private FlowBlock[] _blocks = [];
 
     /// <summary>Builds it.</summary>
     public Flow(EbpfCode code, int start)
     {
         _code = code;
+        _blockAt = new int[code.Decoded.Length];
+        Array.Fill(_blockAt, -1);
         FindBlocks(start);
         Order();
     }
@@ -52,7 +54,7 @@ internal sealed class Flow
     public int BlockAt(int slot) => _blockAt[slot];
 
     /// <summary>Whether a block starts at a slot.</summary>
-    public bool IsLeader(int slot) => _blockAt.ContainsKey(slot);
+    public bool IsLeader(int slot) => _blockAt[slot] >= 0;
 
     /// <summary>Computes what is live on entry of each block and what loops write, from the uses and definitions that were filled in.</summary>
     public void ComputeLiveness()
@@ -85,14 +87,16 @@ internal sealed class Flow
     private ulong LoopDefs(int head, int latch)
     {
         ulong defs = _blocks[head].Defs;
-        var seen = new HashSet<int> { head };
+        bool[] seen = new bool[_blocks.Length];
+        seen[head] = true;
         var work = new Stack<int>();
         work.Push(latch);
         while (work.Count > 0)
         {
             int b = work.Pop();
-            if (!seen.Add(b))
+            if (seen[b])
                 continue;
+            seen[b] = true;
             if (b == 0)
                 return ulong.MaxValue;
             defs |= _blocks[b].Defs;
@@ -104,33 +108,37 @@ internal sealed class Flow
 
     private void FindBlocks(int start)
     {
+        const byte reached = 1, leader = 2;
         DecodedInsn[] code = _code.Decoded;
-        var leaders = new HashSet<int> { start };
-        var reached = new HashSet<int>();
+        byte[] marks = new byte[code.Length + 1];
         var work = new Stack<int>();
         work.Push(start);
+        marks[start] = leader;
         while (work.Count > 0)
         {
-            for (int slot = work.Pop(); reached.Add(slot);)
+            for (int slot = work.Pop(); (marks[slot] & reached) == 0;)
             {
+                marks[slot] |= reached;
                 ref DecodedInsn insn = ref code[slot];
                 if (IsBranch(insn))
                 {
-                    leaders.Add(insn.Offset);
+                    marks[insn.Offset] |= leader;
                     work.Push(insn.Offset);
-                    leaders.Add(slot + 1);
+                    marks[slot + 1] |= leader;
                 }
                 if (EndsFlow(insn))
                     break;
                 slot += insn.Code == LdImm64 ? 2 : 1;
             }
         }
-        int[] starts = [.. leaders.Where(reached.Contains).Order()];
-        _blocks = new FlowBlock[starts.Length];
-        Array.Sort(starts, (a, b) => a == start ? b == start ? 0 : -1 : b == start ? 1 : a.CompareTo(b));
-        for (int i = 0; i < starts.Length; i++)
+        var starts = new List<int> { start };
+        for (int slot = 0; slot < code.Length; slot++)
+            if (marks[slot] == (reached | leader) && slot != start)
+                starts.Add(slot);
+        _blocks = new FlowBlock[starts.Count];
+        for (int i = 0; i < starts.Count; i++)
             _blockAt[starts[i]] = i;
-        for (int i = 0; i < starts.Length; i++)
+        for (int i = 0; i < starts.Count; i++)
             Cut(ref _blocks[i], starts[i]);
     }
 
@@ -145,7 +153,7 @@ internal sealed class Flow
             int next = slot + (insn.Code == LdImm64 ? 2 : 1);
             if (IsBranch(insn))
                 block.Taken = _blockAt[insn.Offset];
-            bool ends = EndsFlow(insn), cut = IsBranch(insn) || ends || _blockAt.ContainsKey(next);
+            bool ends = EndsFlow(insn), cut = IsBranch(insn) || ends || _blockAt[next] >= 0;
             if (cut && !ends)
                 block.Next = _blockAt[next];
             slot = next;

@@ -31,7 +31,17 @@ internal sealed class AccessProofs
     }
 
     /// <summary>Sets <see cref="IrEffect.Access"/> and <see cref="IrEffect.Region"/> of every checked access.</summary>
-    public static void Decide(IrFunction f, LiftFacts facts) => new AccessProofs(f, facts).Decide();
+    public static void Decide(IrFunction f, LiftFacts facts)
+    {
+        for (int e = 0; e < f.EffectCount; e++)
+            if (IsOpen(f.Effects[e]))
+            {
+                new AccessProofs(f, facts).Decide();
+                return;
+            }
+    }
+
+    private static bool IsOpen(in IrEffect effect) => effect.Kind is IrEffectKind.Load or IrEffectKind.Store or IrEffectKind.Atomic && effect.Access == IrAccess.Checked;
 
     private void Decide()
     {
@@ -39,7 +49,7 @@ internal sealed class AccessProofs
             for (int e = _f.Blocks[b].FirstEffect; e >= 0; e = _f.Effects[e].Next)
             {
                 ref IrEffect effect = ref _f.Effects[e];
-                if (effect.Kind is IrEffectKind.Load or IrEffectKind.Store or IrEffectKind.Atomic && effect.Access == IrAccess.Checked)
+                if (IsOpen(effect))
                     Decide(ref effect, b);
             }
     }

@@ -271,7 +271,7 @@ internal sealed partial class RangeAnalysis
 
     private void CollectFacts()
     {
-        var numbers = new SortedSet<ulong> { 0, 1, 255, 65535, uint.MaxValue, 1ul << 32, ulong.MaxValue };
+        var numbers = new List<ulong> { 0, 1, 255, 65535, uint.MaxValue, 1ul << 32, ulong.MaxValue };
         foreach (int b in _graph.Order)
         {
             ref IrBlock block = ref _f.Blocks[b];
@@ -286,11 +286,12 @@ internal sealed partial class RangeAnalysis
             if (_graph.PredsOf(block.False).Length == 1)
                 AddFact(block, block.False, holds: false);
         }
+        numbers.Sort();
         _thresholds = [.. numbers];
     }
 
     // Only comparisons of what loops count: others would make the climb long.
-    private void AddThresholds(SortedSet<ulong> numbers, int value, int compared)
+    private void AddThresholds(List<ulong> numbers, int value, int compared)
     {
         if (_f.Values[value].Op != IrOp.Const || !IsCounted(compared))
             return;
