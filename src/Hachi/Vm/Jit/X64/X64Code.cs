@@ -15,7 +15,7 @@ internal sealed unsafe class X64Code : IDisposable
 
     internal X64Code(nint address, int bytes, X64Unit unit)
     {
-        (_address, Bytes, HasLoops, HasCallbacks) = (address, bytes, unit.HasLoops, unit.HasCallbacks);
+        (_address, Bytes, HasLoops, HasCallbacks) = (address, bytes, unit.HasLoops, unit.HasCallbacks || unit.AsksContext);
         _entries = unit.Entries.ToArray();
     }
 

@@ -41,7 +41,9 @@ internal sealed class X64Unit
             }
         }
         KeepsFuel = HasLoops && burnsFuel;
-        CountsDepth = calls && (HasCallbacks || DeepestCalls(functions) > Limits.CallFramesMax);
+        bool recurses = calls && DeepestCalls(functions) > Limits.CallFramesMax;
+        CountsDepth = calls && (HasCallbacks || recurses);
+        HasLoops |= recurses;
     }
 
     /// <summary>Whether any function loops.</summary>
@@ -49,6 +51,9 @@ internal sealed class X64Unit
 
     /// <summary>Whether helpers are called.</summary>
     public bool HasCallbacks { get; }
+
+    /// <summary>Whether a failed check asks the machine if it is a field of the context; known once the code is emitted.</summary>
+    public bool AsksContext => _context.AsSpan().ContainsAnyExcept(-1);
 
     /// <summary>Whether the fuel stands in a register.</summary>
     public bool KeepsFuel { get; }
