@@ -149,7 +149,8 @@ internal sealed class RandomIr(Random random, int functionCount)
     private int Start()
     {
         var effect = new IrEffect { Kind = IrEffectKind.Load, Size = 8, Access = IrAccess.Host, Address = _f.Intern(IrOp.State, 8, 0, 0, 0, -1), Displacement = MachineState.PacketStartOffset, Origin = -1 };
-        return _f.Effects[_f.AddEffect(_block, effect)].Value;
+        int e = _f.AddEffect(_block, effect);
+        return _f.Effects[e].Value;
     }
 
     private void Call()

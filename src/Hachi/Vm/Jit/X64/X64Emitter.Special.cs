@@ -148,6 +148,14 @@ internal sealed partial class X64Emitter
     {
         Compare(insn);
         Cond cond = insn.Cond;
+        if (Lir.IsConstant(insn.C)) // 1, else 0
+        {
+            Reg bit = Target(insn.Dst);
+            _asm.Set(cond, bit);
+            _asm.ZeroExtend(1, bit, bit);
+            Finish(insn.Dst, bit);
+            return;
+        }
         (int whenTrue, int whenFalse) = (insn.C, insn.Base);
         Reg target = Target(insn.Dst);
         if (RegOf(whenTrue) == target && RegOf(whenFalse) != target)

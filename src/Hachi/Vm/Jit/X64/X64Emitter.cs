@@ -15,6 +15,8 @@ internal sealed partial class X64Emitter
     private readonly X64Assembler _asm;
     private readonly List<Slow> _slow = [];
     private readonly List<Reg> _pushed = [];
+    private readonly List<int> _layout = [];
+    private readonly HashSet<int> _latches = [];
     private int[] _blockLabel = new int[64];
     private int _frameBytes, _slotBase, _exit, _epilogue;
     private bool _isMain;
@@ -38,15 +40,16 @@ internal sealed partial class X64Emitter
         foreach (int b in _graph.Order)
             _blockLabel[b] = _asm.NewLabel();
         Prologue();
-        ReadOnlySpan<int> order = _graph.Order;
-        for (int rank = 0; rank < order.Length; rank++)
+        LayOut();
+        for (int at = 0; at < _layout.Count; at++)
         {
-            int b = order[rank];
-            if (_graph.LoopOf(b) == b && rank > 0)
+            int b = _layout[at];
+            bool latched = at > 0 && _latches.Contains(_layout[at - 1]);
+            if (at > 0 && (_latches.Contains(b) || (_graph.LoopOf(b) == b && !latched)))
                 _asm.Align(16);
             _asm.Place(_blockLabel[b]);
             for (int i = _list.StartOf(b); i < _list.EndOf(b); i++)
-                Emit(_list.Insns[i], i, b, rank + 1 < order.Length ? order[rank + 1] : -1);
+                Emit(_list.Insns[i], i, b, at + 1 < _layout.Count ? _layout[at + 1] : -1);
         }
         EmitSlow();
         _asm.Place(_exit);
@@ -54,6 +57,40 @@ internal sealed partial class X64Emitter
             _asm.Jump(_epilogue);
         else
             Epilogue();
+    }
+
+    /// <summary>
+    /// The blocks in the order of dominance, but the one that leads back to the head of a loop, reached by a branch, stands before the head: then that branch is the only jump of
+    /// a round.
+    /// </summary>
+    private void LayOut()
+    {
+        _layout.Clear();
+        _latches.Clear();
+        foreach (int b in _graph.Order)
+        {
+            if (_latches.Contains(b))
+                continue;
+            if (_graph.LoopOf(b) == b && b != _f.Entry && LatchOf(b) is >= 0 and var latch)
+            {
+                _latches.Add(latch);
+                _layout.Add(latch);
+            }
+            _layout.Add(b);
+        }
+    }
+
+    private int LatchOf(int head)
+    {
+        int best = -1;
+        foreach (int p in _graph.PredsOf(head))
+        {
+            if (_f.Blocks[p].End != IrEnd.Goto || _graph.LoopOf(p) != head || p == head || _graph.RankOf(p) < _graph.RankOf(head) || _graph.PredsOf(p).Length != 1)
+                continue;
+            if (_f.Blocks[_graph.PredsOf(p)[0]].End == IrEnd.Branch && (best < 0 || _graph.RankOf(p) > _graph.RankOf(best)))
+                best = p;
+        }
+        return best;
     }
 
     private void Prologue()

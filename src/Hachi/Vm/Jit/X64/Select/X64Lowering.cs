@@ -53,6 +53,8 @@ internal sealed partial class X64Lowering
             _map[v] = f.Values[v].Op == IrOp.State ? State : Rewrite(f.Values[v]);
         foreach (int b in _graph.Order)
             Rename(b);
+        if (X64Choices.Run(g, _graph))
+            _graph.Compute(g);
         _earlyCount = 0;
         foreach (int b in _graph.Order)
             for (int e = g.Blocks[b].FirstEffect; e >= 0; e = g.Effects[e].Next)

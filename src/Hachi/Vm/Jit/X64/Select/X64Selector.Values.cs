@@ -157,9 +157,16 @@ internal sealed partial class X64Selector
         Compare(ref insn, (IrCompare)compared.Size, compared.A, compared.B, memory: false);
         if (_f.Values[whenTrue].Op == IrOp.Const && _f.Values[whenFalse].Op != IrOp.Const)
             (whenTrue, whenFalse, insn.Cond) = (whenFalse, whenTrue, insn.Cond.Not());
-        insn.C = Use(whenTrue);
+        if (IsBit(whenTrue, 1) && IsBit(whenFalse, 0))
+            insn.C = Lir.Constant(whenTrue);
+        else if (IsBit(whenTrue, 0) && IsBit(whenFalse, 1))
+            (insn.C, whenFalse, insn.Cond) = (Lir.Constant(whenFalse), whenTrue, insn.Cond.Not());
+        else
+            insn.C = Use(whenTrue);
         insn.Base = UseOrConstant(whenFalse);
     }
+
+    private bool IsBit(int value, ulong bit) => _f.Values[value].Op == IrOp.Const && _f.Values[value].Imm == bit;
 
     private void SelectEnd()
     {
