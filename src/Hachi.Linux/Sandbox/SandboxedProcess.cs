@@ -34,7 +34,7 @@ public sealed record SandboxStart
 /// <summary>A child process under a filter. It is forked from this process, takes on the filter and executes the program; nothing runs unfiltered.</summary>
 public sealed unsafe class SandboxedProcess : IDisposable
 {
-    private const int StartSecondsMax = 2, Attempts = 5, ExecLooksMax = 400;
+    private const int StartSecondsMax = 5, Attempts = 5, ExecLooksMax = 400;
 
     private readonly ChildPlan _plan;
     private bool _ended;
@@ -145,13 +145,14 @@ public sealed unsafe class SandboxedProcess : IDisposable
 
     private static bool Started(ChildData* data)
     {
-        for (int i = 0; i < StartSecondsMax * 2000; i++)
+        long until = Environment.TickCount64 + (StartSecondsMax * 1000);
+        while (Volatile.Read(ref data->Shared->Started) == 0)
         {
-            if (Volatile.Read(ref data->Shared->Started) != 0)
-                return true;
-            Thread.Sleep(TimeSpan.FromMicroseconds(i < 100 ? 50 : 500));
+            if (Environment.TickCount64 > until)
+                return false;
+            SeccompCalls.Pause(50);
         }
-        return false;
+        return true;
     }
 
     private static SandboxedProcess Follow(SandboxStart start, ChildPlan plan, int pid)
@@ -160,7 +161,7 @@ public sealed unsafe class SandboxedProcess : IDisposable
         // With a listener the child's descriptors are ours, too: the listener is here as soon as the child has it.
         for (int i = 1; Volatile.Read(ref shared->Step) < ChildStep.Filtered && Volatile.Read(ref shared->Errno) == 0; i++)
         {
-            Thread.Sleep(TimeSpan.FromMicroseconds(50));
+            SeccompCalls.Pause(50);
             if (i % 100 == 0)
                 CheckAlive(pid);
         }
@@ -186,7 +187,7 @@ public sealed unsafe class SandboxedProcess : IDisposable
         byte[] mine = CommandLine("self"), its = mine;
         for (int i = 0; i < ExecLooksMax && Volatile.Read(ref shared->Errno) == 0 && its.AsSpan().SequenceEqual(mine); i++)
         {
-            Thread.Sleep(TimeSpan.FromMicroseconds(100));
+            SeccompCalls.Pause(100);
             its = CommandLine(string.Create(null, $"{pid}"));
         }
     }

@@ -71,6 +71,14 @@ internal static unsafe partial class SeccompCalls
     [SuppressGCTransition]
     public static partial nint Raw(nint number, nint a = 0, nint b = 0, nint c = 0, nint d = 0, nint e = 0, nint f = 0);
 
+    /// <summary>Sleeps for less than a millisecond, which <see cref="Thread.Sleep(int)"/> cannot.</summary>
+    public static void Pause(int microseconds)
+    {
+        long* time = stackalloc long[2];
+        (time[0], time[1]) = (0, microseconds * 1000L);
+        Call(Number("nanosleep"), (nint)time);
+    }
+
     /// <summary>The error of the last <see cref="Call"/>.</summary>
     public static int LastError => Marshal.GetLastPInvokeError();
 

@@ -49,7 +49,13 @@ public sealed class SyscallTable
     public static SyscallTable Of(SeccompArchitecture architecture) => s_tables[(int)architecture] ??= new SyscallTable(architecture);
 
     /// <summary>Whether some architecture has a call of this name.</summary>
-    public static bool IsKnown(string name) => s_names.Value.Contains(name);
+    public static bool IsKnown(string name)
+    {
+        foreach (SeccompArchitecture architecture in SeccompArchitectures.All)
+            if (Of(architecture).Find(name) is not null) // (the first table has most of them: the others are seldom read)
+                return true;
+        return false;
+    }
 
     /// <summary>The names that some architecture has.</summary>
     public static IReadOnlyCollection<string> Names => s_names.Value;
