@@ -82,7 +82,7 @@ public sealed unsafe class SkbContext : PacketContext
 
     internal int LinkOffset { get; private set; }
 
-    internal int NetworkOffset { get; }
+    internal int NetworkOffset { get; private set; }
 
     private protected override bool IsWritable => true;
 
@@ -141,6 +141,8 @@ public sealed unsafe class SkbContext : PacketContext
         int to = isPush ? Start - tag : Start + tag;
         Buffer.MemoryCopy(Memory + Start, Memory + to, addresses, addresses);
         Start = Meta = LinkOffset = to;
+        // The network header stays behind the addresses and a type: a tag in the packet counts as its first bytes.
+        NetworkOffset = isPush ? NetworkOffset - tag : Math.Max(NetworkOffset, Start + EthernetBytes);
         return true;
     }
 

@@ -53,6 +53,9 @@ internal ref struct PrintFormat
                 continue;
             }
             _ = TryParse(format, ref i, out Conversion conversion);
+            // Whatever letters and digits stand behind a kind of pointer belong to it.
+            while (conversion.Kind == 'p' && i + 1 < format.Length && char.IsAsciiLetterOrDigit((char)format[i + 1]))
+                i++;
             if (!print.Convert(ref frame, conversion, arguments[next++], ref textBytes))
                 return -KernelError.Nospc;
         }
@@ -143,6 +146,9 @@ internal ref struct PrintFormat
                 return true;
             case 'p' when c.Version != 0:
                 return Address(ref frame, c, value);
+            case 'p' when c.Pointer is 's' or 'S' or 'B': // a symbol; there are none here
+                Padded(c, [(byte)'0', (byte)'x', .. Digits(value, 16, false)], false);
+                return true;
             case 'p':
                 Padded(c.Width < 0 ? c with { Width = 16, IsZero = true } : c, Digits(value, 16, false), true);
                 return true;
