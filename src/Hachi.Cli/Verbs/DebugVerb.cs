@@ -98,7 +98,8 @@ internal sealed class DebugVerb : IVerb
         return session.HadError ? ExitStatus.BadInput : ExitStatus.Done;
     }
 
-    private static bool ReadPackets(Stream stream, string path, List<DebugPacket> packets, MetadataSettings? settings, Shell shell)
+    /// <summary>Reads the packets of a capture that share the first one's link type; says what is wrong.</summary>
+    internal static bool ReadPackets(Stream stream, string path, List<DebugPacket> packets, MetadataSettings? settings, Shell shell)
     {
         using CaptureReader? reader = CaptureReader.Open(stream, out Diagnostic? diagnostic);
         while (reader is not null && packets.Count < PacketsMax && reader.TryReadBatch(out CaptureBatch batch))

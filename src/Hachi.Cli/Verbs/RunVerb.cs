@@ -19,6 +19,8 @@ internal sealed class RunVerb : IVerb
     private readonly Argument<string?> _program = new("PROG") { Description = "An ELF object, assembly text, hexadecimal digits or raw instructions; - is standard input", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<string?> _section = new("--section") { Description = "Which program of the object: its name or its section", HelpName = "S" };
     private readonly Option<string?> _memory = new("--mem") { Description = "The memory that r1 points to, as hexadecimal digits; r2 is its length", HelpName = "HEX" };
+    private readonly Option<string?> _packet = new("--packet") { Description = "Run on each packet of a capture instead, in the context that the program's kind has", HelpName = "FILE" };
+    private readonly Option<string?> _meta = new("--meta") { Description = "Metadata of the packets: mark=7,ifidx=2,...", HelpName = "NAME=VALUE,..." };
     private readonly Option<string> _engine = new("--engine") { Description = "interp, il, x64 or auto (the fastest there is)", DefaultValueFactory = _ => "auto", HelpName = "E" };
     private readonly Option<long?> _fuel = new("--fuel") { Description = "Stop after about so many instructions (default 4294967296)", HelpName = "N" };
     private readonly Option<bool> _trace = new("--trace") { Description = "Show each instruction and the register that it changes" };
@@ -32,12 +34,13 @@ internal sealed class RunVerb : IVerb
     public string Summary => "Run an eBPF program in user space";
 
     public string Usage => """
-        run PROG [--section S] [--mem HEX] [--engine E] [--map NAME=FILE]... [--maps] [--fuel N] [--trace] [--json]
+        run PROG [--section S] [--mem HEX|--packet FILE [--meta NAME=VALUE,...]] [--engine E] [--map NAME=FILE]... [--maps] [--fuel N] [--trace] [--json]
         run --conformance [MEMHEX] [--engine E]
         """;
 
     public string Examples => """
-        hachi run prog.o --section xdp --mem 000102       a program that clang built, over three bytes of memory
+        hachi run prog.o --section tc --mem 000102        a program that clang built, over three bytes of memory
+        hachi run prog.o --section xdp --packet a.pcap    the same on packets, a line each
         echo 'r0 = 7; exit' | tr ';' '\n' | hachi run -   assembly text
         """;
 
@@ -48,7 +51,7 @@ internal sealed class RunVerb : IVerb
     public void Build(Command command, Shell shell)
     {
         command.Add(_program);
-        foreach (Option option in (Option[])[_section, _memory, _engine, _map, _maps, _fuel, _trace, _json, _conformance])
+        foreach (Option option in (Option[])[_section, _memory, _packet, _meta, _engine, _map, _maps, _fuel, _trace, _json, _conformance])
             command.Add(option);
         command.SetAction(parse => parse.GetValue(_conformance) ? RunConformance(parse, shell) : Run(parse, shell));
     }
@@ -66,17 +69,52 @@ internal sealed class RunVerb : IVerb
         using VmObject vm = Load(shell, bpf, options);
         MapText.Fill(shell, vm, parse.GetValue(_map) ?? []);
         PerfBuffer[] buffers = [.. vm.Maps.OfType<PerfEventMap>().SelectMany(map => map.OpenAll())];
+        if (parse.GetValue(_packet) is { } file)
+        {
+            if (parse.GetValue(_memory) is not null)
+                throw new CommandException("a run is over memory or on packets, not both");
+            return RunPackets(parse, shell, vm, ReadPackets(shell, file, parse.GetValue(_meta)), trace, buffers);
+        }
         VmResult result = vm.Programs[0].Run(ParseMemory(parse.GetValue(_memory)));
+        return Show(parse, shell, vm, result, [], trace, buffers);
+    }
+
+    private int RunPackets(ParseResult parse, Shell shell, VmObject vm, List<DebugPacket> packets, RunTrace? trace, PerfBuffer[] buffers)
+    {
+        int status = ExitStatus.Done;
+        foreach (DebugPacket packet in packets)
+        {
+            VmResult result = PacketRun.Run(vm.Programs[0], packet, out List<string> notes);
+            status = Math.Max(status, Show(parse, shell, vm, result, notes, trace, packet == packets[^1] ? buffers : null));
+        }
+        return status;
+    }
+
+    private static List<DebugPacket> ReadPackets(Shell shell, string path, string? meta)
+    {
+        MetadataSettings? settings = null;
+        if (meta is not null && (settings = MetadataSettings.Parse(meta, out Diagnostic? wrong)) is null)
+            throw new CommandException(wrong!.Message);
+        var packets = new List<DebugPacket>();
+        using Stream stream = shell.OpenInput(path);
+        return DebugVerb.ReadPackets(stream, path, packets, settings, shell) ? packets : throw new CommandException($"'{path}' cannot be read as a capture");
+    }
+
+    // Maps are shown behind the last run (the one that is given the buffers).
+    private int Show(ParseResult parse, Shell shell, VmObject vm, in VmResult result, List<string> notes, RunTrace? trace, PerfBuffer[]? buffers)
+    {
         trace?.End(result);
-        string[] elements = parse.GetValue(_maps) ? [.. vm.Maps.SelectMany(MapText.Lines), .. MapText.Events(buffers)] : [];
-        foreach (string line in parse.GetValue(_json) ? [] : elements)
+        bool isJson = parse.GetValue(_json);
+        string[] elements = parse.GetValue(_maps) && buffers is not null ? [.. vm.Maps.SelectMany(MapText.Lines), .. MapText.Events(buffers)] : [];
+        foreach (string line in isJson ? [] : notes.Concat(elements))
             shell.Out.WriteLine(line);
-        if (parse.GetValue(_json))
-            shell.WriteJson(to => WriteJson(to, bpf.Programs[0].Name, result, elements));
+        VmResult shown = result;
+        if (isJson)
+            shell.WriteJson(to => WriteJson(to, vm.Programs[0].Spec.Name, shown, notes, elements));
         else if (result.Success)
             shell.Out.WriteLine(Hex(result.R0));
-        if (result.Fault is { } fault && !parse.GetValue(_json))
-            ReportFault(shell, bpf, fault);
+        if (result.Fault is { } fault && !isJson)
+            ReportFault(shell, vm.Spec, fault);
         return result.Success ? ExitStatus.Done : ExitStatus.Stopped;
     }
 
@@ -168,7 +206,7 @@ internal sealed class RunVerb : IVerb
             shell.Error.WriteLine("  " + string.Join("  ", fault.Registers.Select((value, i) => $"r{i} {Hex(value)}")));
     }
 
-    private static void WriteJson(Utf8JsonWriter to, string program, VmResult result, string[] elements)
+    private static void WriteJson(Utf8JsonWriter to, string program, VmResult result, List<string> notes, string[] elements)
     {
         to.WriteStartObject();
         to.WriteString("program", program);
@@ -186,6 +224,13 @@ internal sealed class RunVerb : IVerb
                 to.WriteStringValue(Hex(value));
             to.WriteEndArray();
             to.WriteEndObject();
+        }
+        if (notes.Count > 0)
+        {
+            to.WriteStartArray("notes");
+            foreach (string line in notes)
+                to.WriteStringValue(line);
+            to.WriteEndArray();
         }
         if (elements.Length > 0)
         {

@@ -89,6 +89,49 @@ public sealed class EbpfVerbTests : IDisposable
         }
     }
 
+    // Verdicts of an XDP and a tc program over a capture are what a capture filter says of the same packets.
+    [Theory]
+    [InlineData("xdp")]
+    [InlineData("tc")]
+    public void Packets_of_a_capture_are_judged(string hook)
+    {
+        string capture = Path.Combine(_folder, "a.pcap"), program = Path.Combine(_folder, "f.o");
+        Assert.Equal(0, CommandRun.Hachi("sample", "--packets", "40", "--seed", "3", "-w", capture).Status);
+        Assert.Equal(0, CommandRun.Hachi("compile", "udp port 53", "--to", "elf", "--hook", hook, "-o", program).Status);
+        CommandRun run = CommandRun.Hachi("run", program, "--packet", capture);
+        Assert.Equal((0, ""), (run.Status, run.Error));
+        string[] verdicts = run.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(40, verdicts.Length);
+        string accept = hook == "xdp" ? "0x2" : "0xffffffff";
+        int expected = int.Parse(CommandRun.Hachi("filter", "udp port 53", capture, "--count").Text.Split(' ', '\n')[0], null);
+        Assert.Equal(expected, verdicts.Count(verdict => verdict == accept));
+        Assert.InRange(expected, 1, 39);
+    }
+
+    [Fact]
+    public void Packets_have_metadata_and_can_be_changed()
+    {
+        string capture = Path.Combine(_folder, "a.pcap");
+        Assert.Equal(0, CommandRun.Hachi("sample", "--packets", "1", "-w", capture).Status);
+        string program = Write("m.asm", """
+            .program f sched_cls
+                    r2 = *(u32 *)(r1 + 76)
+                    r3 = *(u32 *)(r1 + 80)
+                    r4 = r2
+                    r4 += 1
+                    if r4 > r3 goto out
+                    *(u8 *)(r2 + 0) = 0xee
+            out:    r0 = *(u32 *)(r1 + 8)
+                    exit
+            """);
+        CommandRun run = CommandRun.Hachi("run", program, "--packet", capture, "--meta", "mark=7");
+        Assert.StartsWith("packet: ee", run.Text);
+        Assert.EndsWith("\n0x7\n", run.Text);
+        Assert.Equal(ExitStatus.BadInput, CommandRun.Hachi("run", program, "--packet", capture, "--mem", "00").Status);
+        Assert.Equal(ExitStatus.BadInput, CommandRun.Hachi("run", program, "--packet", program).Status);
+        Assert.Equal(ExitStatus.BadInput, CommandRun.Hachi("run", program, "--packet", capture, "--meta", "nonsense=1").Status);
+    }
+
     [Fact]
     public void Messages_and_time_come_from_this_system()
     {
