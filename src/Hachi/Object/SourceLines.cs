@@ -34,9 +34,16 @@ public sealed class SourceLines
     public SourceLine? At(ProgramSpec program, int slot)
     {
         ArgumentNullException.ThrowIfNull(program);
-        int index = program.Functions.Length - 1;
-        while (index >= 0 && program.Functions[index].Start > slot)
-            index--;
+        // The last function that begins at the slot or in front of it.
+        int index = -1;
+        for (int low = 0, high = program.Functions.Length - 1; low <= high;)
+        {
+            int middle = (low + high) / 2;
+            if (program.Functions[middle].Start <= slot)
+                (index, low) = (middle, middle + 1);
+            else
+                high = middle - 1;
+        }
         if (index < 0 || program.Functions[index] is not { Section: { } section } function || !_lines.TryGetValue(section, out BtfLine[]? lines))
             return null;
         int there = function.SectionStart + slot - function.Start;
