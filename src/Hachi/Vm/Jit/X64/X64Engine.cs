@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Hachi.Vm.Machine;
 
 namespace Hachi.Vm.Jit.X64;
@@ -5,13 +6,24 @@ namespace Hachi.Vm.Jit.X64;
 /// <summary>A program compiled to x86-64 machine code.</summary>
 internal sealed unsafe class X64Engine(X64Code code, EbpfCode program) : EbpfEngine
 {
+    private readonly bool _isShort = !code.HasLoops && !code.HasCallbacks;
+
     /// <inheritdoc/>
     public override ulong Run(Invocation invocation, ulong r1, ulong r2)
     {
+        if (!_isShort)
+            return RunLong(invocation.State, r1, r2);
         // What neither loops nor calls back is over in microseconds: the garbage collector may wait for it.
-        ulong result = code.HasLoops || code.HasCallbacks
-            ? code.Entry(invocation.State, r1, r2)
-            : ((delegate* unmanaged[SuppressGCTransition]<MachineState*, ulong, ulong, ulong>)code.Entry)(invocation.State, r1, r2);
+        ulong result = ((delegate* unmanaged[SuppressGCTransition]<MachineState*, ulong, ulong, ulong>)code.Entry)(invocation.State, r1, r2);
+        GC.KeepAlive(code);
+        return result;
+    }
+
+    // Apart, since a method that leaves managed code in the ordinary way prepares for that on every path.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ulong RunLong(MachineState* state, ulong r1, ulong r2)
+    {
+        ulong result = code.Entry(state, r1, r2);
         GC.KeepAlive(code);
         return result;
     }
