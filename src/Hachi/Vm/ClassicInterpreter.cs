@@ -193,7 +193,7 @@ public static class ClassicInterpreter
     private static ClassicOutcome Compute(ClassicInsn insn, ref ClassicState s)
     {
         int op = insn.Code & OpMask;
-        if ((insn.Code & ~(ClassMask | OpMask | X)) != 0 || op > Xor)
+        if ((insn.Code & ~(ClassMask | OpMask | X)) != 0 || op > Xor || insn.Code == (Alu | Neg | X))
             return ClassicOutcome.Malformed;
         uint b = (insn.Code & X) != 0 ? s.X : insn.K;
         return Semantics.ClassicAlu(op, s.A, b, out s.A) ? ClassicOutcome.Running : ClassicOutcome.DivisionByZero;

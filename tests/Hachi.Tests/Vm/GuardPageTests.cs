@@ -39,7 +39,8 @@ public sealed partial class GuardPageTests
                 frame.AsSpan(0, length).CopyTo(new Span<byte>(packet, length));
                 PacketMetadata none = default;
                 uint expected = ClassicInterpreter.Run(program, frame.AsSpan(0, length), 99, none);
-                Assert.Equal(expected, decoded.Run(new ReadOnlySpan<byte>(packet, length), 99, none));
+                uint found = decoded.Run(new ReadOnlySpan<byte>(packet, length), 99, none);
+                Assert.True(expected == found, $"{found}, not {expected}, over {length} bytes\n{string.Join('\n', program.Insns.ToArray())}\n{Convert.ToHexString(frame)}\n{Volume.Note}");
                 if (code is not null)
                     Assert.Equal(expected, code(packet, (uint)length, 99, &none));
             }

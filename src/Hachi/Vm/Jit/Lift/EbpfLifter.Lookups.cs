@@ -73,6 +73,12 @@ internal sealed partial class EbpfLifter
 
     private int HostLoad(int address, int displacement, int size, uint most, int slot) => Add(new IrEffect
     {
-        Kind = IrEffectKind.Load, Size = (byte)size, Access = IrAccess.Host, Address = address, Displacement = displacement, Code = (int)most, Origin = slot,
+        Kind = IrEffectKind.Load,
+        Size = (byte)size,
+        Access = IrAccess.Host,
+        Address = address,
+        Displacement = displacement,
+        Code = (int)most,
+        Origin = slot,
     });
 }

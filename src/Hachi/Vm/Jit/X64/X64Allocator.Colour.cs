@@ -73,20 +73,34 @@ internal sealed partial class X64Allocator
 
     private bool ColourInsn(in Lir insn)
     {
-        // The memory operand of arithmetic is read when the result's register holds the first operand already.
-        int late = insn.Memory != LirMemory.None && insn.Op is LirOp.Alu or LirOp.Mul ? 0x18 : 0;
-        for (int o = 0; o < Lir.OperandCount; o++)
-            if ((insn.Last & ~late & (1 << o)) != 0)
-                Free(NumberOf(insn.Operand(o)));
+        // The memory operand of arithmetic is read when the result's register holds the first operand already: what addresses it must not share that register, even
+        // where it is the first operand, too.
+        bool isLate = insn.Memory != LirMemory.None && insn.Op is LirOp.Alu or LirOp.Mul;
+        FreeLast(insn, isLate, late: false);
         int dst = NumberOf(insn.Dst);
         if (dst >= 0 && !Choose(dst, OverwritesFirst(insn) ? Heir(insn) : -1))
             return false;
-        for (int o = 0; o < Lir.OperandCount && late != 0; o++)
-            if ((insn.Last & late & (1 << o)) != 0)
-                Free(NumberOf(insn.Operand(o)));
+        FreeLast(insn, isLate, late: true);
         if ((insn.Last & 0x80) != 0)
             Free(dst);
         return true;
+    }
+
+    // Frees the operands that are read for the last time; in the second round those that address memory which is read late.
+    private void FreeLast(in Lir insn, bool isLate, bool late)
+    {
+        const int firstOfAddress = 3;
+        for (int o = 0; o < Lir.OperandCount; o++)
+        {
+            if ((insn.Last & (1 << o)) == 0)
+                continue;
+            int number = NumberOf(insn.Operand(o));
+            bool addresses = false;
+            for (int m = firstOfAddress; m < Lir.OperandCount && isLate; m++)
+                addresses |= NumberOf(insn.Operand(m)) == number;
+            if (addresses == late)
+                Free(number);
+        }
     }
 
     private int Heir(in Lir insn)

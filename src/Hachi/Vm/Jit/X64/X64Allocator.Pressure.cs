@@ -1,6 +1,6 @@
 using System.Numerics;
-using Hachi.Ir.Schedule;
 using Hachi.Ir;
+using Hachi.Ir.Schedule;
 using Hachi.Vm.Jit.X64.Encode;
 using Hachi.Vm.Jit.X64.Select;
 

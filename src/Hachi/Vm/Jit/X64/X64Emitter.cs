@@ -1,5 +1,5 @@
-using Hachi.Ir.Schedule;
 using Hachi.Ir;
+using Hachi.Ir.Schedule;
 using Hachi.Vm.Jit.X64.Encode;
 using Hachi.Vm.Jit.X64.Select;
 using Hachi.Vm.Machine;
@@ -95,9 +95,13 @@ internal sealed partial class X64Emitter
 
     private void Prologue()
     {
-        bool calls = false;
+        bool calls = false, computes = false;
         for (int i = 0; i < _list.Count; i++)
-            calls |= _list.Insns[i].Op is LirOp.CallHelper or LirOp.CallLocal;
+        {
+            LirOp op = _list.Insns[i].Op;
+            calls |= op is LirOp.CallHelper or LirOp.CallLocal;
+            computes |= op is not (LirOp.Const or LirOp.Word or LirOp.Copy or LirOp.Fuel or LirOp.Return);
+        }
         _pushed.Clear();
         if (_isMain)
         {
@@ -115,7 +119,7 @@ internal sealed partial class X64Emitter
             if ((used >> reg & 1) != 0 && !_pushed.Contains((Reg)reg))
                 Push((Reg)reg);
         _slotBase = calls && X64Machine.IsWindows ? 32 : 0;
-        bool keepsFrame = calls && !_isMain, borrows = _alloc.HasSpills;
+        bool keepsFrame = calls && !_isMain, borrows = computes || _alloc.HasSpills; // what computes may need to lend a register, spills or not
         _frameBytes = _slotBase + (_alloc.SlotCount + (borrows || keepsFrame ? 2 : 0)) * 8;
         if (calls && (_frameBytes + (_pushed.Count * 8) + 8) % 16 != 0)
             _frameBytes += 8;

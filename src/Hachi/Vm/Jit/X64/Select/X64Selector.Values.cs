@@ -1,5 +1,5 @@
-using Hachi.Ir.Schedule;
 using Hachi.Ir;
+using Hachi.Ir.Schedule;
 using Hachi.Isa;
 using Hachi.Vm.Jit.X64.Encode;
 

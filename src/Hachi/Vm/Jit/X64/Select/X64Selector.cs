@@ -1,5 +1,5 @@
-using Hachi.Ir.Schedule;
 using Hachi.Ir;
+using Hachi.Ir.Schedule;
 using Hachi.Vm.Jit.X64.Encode;
 
 namespace Hachi.Vm.Jit.X64.Select;
