@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Hachi.Btf;
-using Hachi.Object.Elf;
 using Hachi.Isa;
+using Hachi.Object.Elf;
 using Hachi.Text;
 using Hachi.Uapi;
 

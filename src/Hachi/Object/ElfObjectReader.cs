@@ -2,8 +2,8 @@ using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.Text;
 using Hachi.Btf;
-using Hachi.Object.Elf;
 using Hachi.Isa;
+using Hachi.Object.Elf;
 using Hachi.Text;
 using Hachi.Uapi;
 

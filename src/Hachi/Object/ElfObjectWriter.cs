@@ -1,7 +1,7 @@
 using System.Text;
 using Hachi.Btf;
-using Hachi.Object.Elf;
 using Hachi.Isa;
+using Hachi.Object.Elf;
 using Hachi.Uapi;
 
 namespace Hachi.Object;
