@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Hachi.Isa;
 using Hachi.Vm.Machine;
 using static Hachi.Isa.Opcode;
@@ -39,26 +38,6 @@ internal static unsafe partial class EbpfInterpreter
             for (int i = 1; i <= 10; i++)
                 r[i] = _registers[i - 1];
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static byte* Find(MachineState* s, ulong address, int sizeIndex)
-    {
-        uint number = Region.NumberOf(address);
-        if (number >= s->RegionCount)
-            return null;
-        Region* region = MachineState.Regions(s) + number;
-        return address - region->Start < region->PastRead[sizeIndex] ? (byte*)(address + (ulong)region->Delta) : null;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static byte* FindWritable(MachineState* s, ulong address, int sizeIndex)
-    {
-        uint number = Region.NumberOf(address);
-        if (number >= s->RegionCount)
-            return null;
-        Region* region = MachineState.Regions(s) + number;
-        return address - region->Start < region->PastWrite[sizeIndex] ? (byte*)(address + (ulong)region->Delta) : null;
     }
 
     // The frame of the innermost function: zeroed, so that no run sees what another left behind.
@@ -161,7 +140,7 @@ internal static unsafe partial class EbpfInterpreter
         MachineState* s = invocation.State;
         bool isLoad = i->Imm == LoadAcq;
         ulong address = r[isLoad ? i->Src : i->Dst] + (ulong)i->Offset;
-        byte* at = isLoad ? Find(s, address, index) : FindWritable(s, address, index);
+        byte* at = isLoad ? MachineState.Find(s, address, index) : MachineState.FindWritable(s, address, index);
         if (at == null)
         {
             invocation.SetFault(isLoad ? FaultReason.ReadOutOfBounds : FaultReason.WriteOutOfBounds, invocation.Unit.Code.IndexOf(i), null, address, isLoad ? size : -size);

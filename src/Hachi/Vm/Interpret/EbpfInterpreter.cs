@@ -159,21 +159,21 @@ internal static unsafe partial class EbpfInterpreter
                 case Jmp32 | Jsle | K: if (Semantics.Compare32(CompareOp.Jsle, (uint)r[i->Dst], (uint)i->Imm)) goto jump; break;
                 case Jmp | Ja: case Jmp32 | Ja: goto jump;
                 case Jmp | Jcond: if (s->MayGotoLeft == 0) goto jump; s->MayGotoLeft--; break;
-                case Ldx | Mem | B: if ((at = Find(s, r[i->Src] + (ulong)i->Offset, 0)) == null) goto slowRead; r[i->Dst] = *(byte*)at; break;
-                case Ldx | Mem | H: if ((at = Find(s, r[i->Src] + (ulong)i->Offset, 1)) == null) goto slowRead; r[i->Dst] = *(ushort*)at; break;
-                case Ldx | Mem | W: if ((at = Find(s, r[i->Src] + (ulong)i->Offset, 2)) == null) goto slowRead; r[i->Dst] = *(uint*)at; break;
-                case Ldx | Mem | Dw: if ((at = Find(s, r[i->Src] + (ulong)i->Offset, 3)) == null) goto slowRead; r[i->Dst] = *(ulong*)at; break;
-                case Ldx | Memsx | B: if ((at = Find(s, r[i->Src] + (ulong)i->Offset, 0)) == null) goto slowRead; r[i->Dst] = (ulong)(long)*(sbyte*)at; break;
-                case Ldx | Memsx | H: if ((at = Find(s, r[i->Src] + (ulong)i->Offset, 1)) == null) goto slowRead; r[i->Dst] = (ulong)(long)*(short*)at; break;
-                case Ldx | Memsx | W: if ((at = Find(s, r[i->Src] + (ulong)i->Offset, 2)) == null) goto slowRead; r[i->Dst] = (ulong)(long)*(int*)at; break;
-                case Stx | Mem | B: if ((at = FindWritable(s, r[i->Dst] + (ulong)i->Offset, 0)) == null) goto slowWrite; *(byte*)at = (byte)r[i->Src]; break;
-                case St | Mem | B: if ((at = FindWritable(s, r[i->Dst] + (ulong)i->Offset, 0)) == null) goto slowWrite; *(byte*)at = (byte)i->Imm; break;
-                case Stx | Mem | H: if ((at = FindWritable(s, r[i->Dst] + (ulong)i->Offset, 1)) == null) goto slowWrite; *(ushort*)at = (ushort)r[i->Src]; break;
-                case St | Mem | H: if ((at = FindWritable(s, r[i->Dst] + (ulong)i->Offset, 1)) == null) goto slowWrite; *(ushort*)at = (ushort)i->Imm; break;
-                case Stx | Mem | W: if ((at = FindWritable(s, r[i->Dst] + (ulong)i->Offset, 2)) == null) goto slowWrite; *(uint*)at = (uint)r[i->Src]; break;
-                case St | Mem | W: if ((at = FindWritable(s, r[i->Dst] + (ulong)i->Offset, 2)) == null) goto slowWrite; *(uint*)at = (uint)i->Imm; break;
-                case Stx | Mem | Dw: if ((at = FindWritable(s, r[i->Dst] + (ulong)i->Offset, 3)) == null) goto slowWrite; *(ulong*)at = (ulong)r[i->Src]; break;
-                case St | Mem | Dw: if ((at = FindWritable(s, r[i->Dst] + (ulong)i->Offset, 3)) == null) goto slowWrite; *(ulong*)at = (ulong)i->Imm; break;
+                case Ldx | Mem | B: if ((at = MachineState.Find(s, r[i->Src] + (ulong)i->Offset, 0)) == null) goto slowRead; r[i->Dst] = *(byte*)at; break;
+                case Ldx | Mem | H: if ((at = MachineState.Find(s, r[i->Src] + (ulong)i->Offset, 1)) == null) goto slowRead; r[i->Dst] = *(ushort*)at; break;
+                case Ldx | Mem | W: if ((at = MachineState.Find(s, r[i->Src] + (ulong)i->Offset, 2)) == null) goto slowRead; r[i->Dst] = *(uint*)at; break;
+                case Ldx | Mem | Dw: if ((at = MachineState.Find(s, r[i->Src] + (ulong)i->Offset, 3)) == null) goto slowRead; r[i->Dst] = *(ulong*)at; break;
+                case Ldx | Memsx | B: if ((at = MachineState.Find(s, r[i->Src] + (ulong)i->Offset, 0)) == null) goto slowRead; r[i->Dst] = (ulong)(long)*(sbyte*)at; break;
+                case Ldx | Memsx | H: if ((at = MachineState.Find(s, r[i->Src] + (ulong)i->Offset, 1)) == null) goto slowRead; r[i->Dst] = (ulong)(long)*(short*)at; break;
+                case Ldx | Memsx | W: if ((at = MachineState.Find(s, r[i->Src] + (ulong)i->Offset, 2)) == null) goto slowRead; r[i->Dst] = (ulong)(long)*(int*)at; break;
+                case Stx | Mem | B: if ((at = MachineState.FindWritable(s, r[i->Dst] + (ulong)i->Offset, 0)) == null) goto slowWrite; *(byte*)at = (byte)r[i->Src]; break;
+                case St | Mem | B: if ((at = MachineState.FindWritable(s, r[i->Dst] + (ulong)i->Offset, 0)) == null) goto slowWrite; *(byte*)at = (byte)i->Imm; break;
+                case Stx | Mem | H: if ((at = MachineState.FindWritable(s, r[i->Dst] + (ulong)i->Offset, 1)) == null) goto slowWrite; *(ushort*)at = (ushort)r[i->Src]; break;
+                case St | Mem | H: if ((at = MachineState.FindWritable(s, r[i->Dst] + (ulong)i->Offset, 1)) == null) goto slowWrite; *(ushort*)at = (ushort)i->Imm; break;
+                case Stx | Mem | W: if ((at = MachineState.FindWritable(s, r[i->Dst] + (ulong)i->Offset, 2)) == null) goto slowWrite; *(uint*)at = (uint)r[i->Src]; break;
+                case St | Mem | W: if ((at = MachineState.FindWritable(s, r[i->Dst] + (ulong)i->Offset, 2)) == null) goto slowWrite; *(uint*)at = (uint)i->Imm; break;
+                case Stx | Mem | Dw: if ((at = MachineState.FindWritable(s, r[i->Dst] + (ulong)i->Offset, 3)) == null) goto slowWrite; *(ulong*)at = (ulong)r[i->Src]; break;
+                case St | Mem | Dw: if ((at = MachineState.FindWritable(s, r[i->Dst] + (ulong)i->Offset, 3)) == null) goto slowWrite; *(ulong*)at = (ulong)i->Imm; break;
                 case Stx | Atomic | W: case Stx | Atomic | Dw: case Stx | Atomic | B: case Stx | Atomic | H: if (!RunAtomic(invocation, i, r)) goto fault; break;
                 case Jmp | Call:
                     if (CallHelper(invocation, i, first, r))

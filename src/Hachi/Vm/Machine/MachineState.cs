@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Hachi.Vm.Machine;
@@ -81,4 +82,26 @@ internal unsafe struct MachineState
 
     /// <summary>The table of regions behind a state.</summary>
     public static Region* Regions(MachineState* state) => (Region*)((byte*)state + RegionsOffset);
+
+    /// <summary>The host address of a read of 1 &lt;&lt; <paramref name="sizeIndex"/> bytes, or null where it does not lie in a region: the one check that every access comes down to.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static byte* Find(MachineState* state, ulong address, int sizeIndex)
+    {
+        uint number = Region.NumberOf(address);
+        if (number >= state->RegionCount)
+            return null;
+        Region* region = MachineState.Regions(state) + number;
+        return address - region->Start < region->PastRead[sizeIndex] ? (byte*)(address + (ulong)region->Delta) : null;
+    }
+
+    /// <summary>The same for a write.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static byte* FindWritable(MachineState* state, ulong address, int sizeIndex)
+    {
+        uint number = Region.NumberOf(address);
+        if (number >= state->RegionCount)
+            return null;
+        Region* region = MachineState.Regions(state) + number;
+        return address - region->Start < region->PastWrite[sizeIndex] ? (byte*)(address + (ulong)region->Delta) : null;
+    }
 }

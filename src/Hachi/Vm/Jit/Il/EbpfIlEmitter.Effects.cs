@@ -22,7 +22,7 @@ internal sealed unsafe partial class EbpfIlEmitter
 
     private delegate ulong ModifyCall(byte* at, int size, int operation, ulong source, ulong compare);
 
-    private static readonly MethodInfo s_find = ((FindCall)EbpfIlGate.Find).Method, s_findWritable = ((FindCall)EbpfIlGate.FindWritable).Method, s_read = ((ReadCall)EbpfIlGate.ReadSlow).Method,
+    private static readonly MethodInfo s_find = ((FindCall)MachineState.Find).Method, s_findWritable = ((FindCall)MachineState.FindWritable).Method, s_read = ((ReadCall)EbpfIlGate.ReadSlow).Method,
         s_write = ((WriteCall)EbpfIlGate.WriteSlow).Method, s_fault = ((FaultCall)EbpfIlGate.Fault).Method, s_helper = ((HelperCall)EbpfIlGate.Helper).Method,
         s_modify = ((ModifyCall)EbpfIlGate.Modify).Method, s_fence = ((Action)Interlocked.MemoryBarrier).Method;
 

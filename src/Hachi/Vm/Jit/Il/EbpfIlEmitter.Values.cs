@@ -152,14 +152,15 @@ internal sealed partial class EbpfIlEmitter
         _il.MarkLabel(end);
     }
 
-    private void BranchWhen(IrCompare compare, int a, int b, Label target)
+    // Jumps when a comparison holds, or when it does not.
+    private void BranchWhen(IrCompare compare, int a, int b, Label target, bool holds = true)
     {
         bool wide = compare >= IrCompare.Eq64 && !(_isNarrow[a] && _isNarrow[b] && compare < IrCompare.SGt64);
         IrCompare kind = compare >= IrCompare.Eq64 ? compare - (IrCompare.Eq64 - IrCompare.Eq) : compare;
         Push(a, wide);
         if (kind == IrCompare.Eq && _f.Values[b] is { Op: IrOp.Const, Imm: 0 })
         {
-            _il.Emit(OpCodes.Brfalse, target);
+            _il.Emit(holds ? OpCodes.Brfalse : OpCodes.Brtrue, target);
             return;
         }
         Push(b, wide);
@@ -167,37 +168,12 @@ internal sealed partial class EbpfIlEmitter
             _il.Emit(OpCodes.And);
         _il.Emit(kind switch
         {
-            IrCompare.Eq => OpCodes.Beq,
-            IrCompare.Gt => OpCodes.Bgt_Un,
-            IrCompare.Ge => OpCodes.Bge_Un,
-            IrCompare.Set => OpCodes.Brtrue,
-            IrCompare.SGt => OpCodes.Bgt,
-            _ => OpCodes.Bge,
-        }, target);
-    }
-
-    private void BranchUnless(in IrBlock block, Label target)
-    {
-        IrCompare compare = block.Compare;
-        bool wide = compare >= IrCompare.Eq64 && !(_isNarrow[block.A] && _isNarrow[block.B] && compare < IrCompare.SGt64);
-        IrCompare kind = compare >= IrCompare.Eq64 ? compare - (IrCompare.Eq64 - IrCompare.Eq) : compare;
-        Push(block.A, wide);
-        if (kind == IrCompare.Eq && _f.Values[block.B] is { Op: IrOp.Const, Imm: 0 })
-        {
-            _il.Emit(OpCodes.Brtrue, target);
-            return;
-        }
-        Push(block.B, wide);
-        if (kind == IrCompare.Set)
-            _il.Emit(OpCodes.And);
-        _il.Emit(kind switch
-        {
-            IrCompare.Eq => OpCodes.Bne_Un,
-            IrCompare.Gt => OpCodes.Ble_Un,
-            IrCompare.Ge => OpCodes.Blt_Un,
-            IrCompare.Set => OpCodes.Brfalse,
-            IrCompare.SGt => OpCodes.Ble,
-            _ => OpCodes.Blt,
+            IrCompare.Eq => holds ? OpCodes.Beq : OpCodes.Bne_Un,
+            IrCompare.Gt => holds ? OpCodes.Bgt_Un : OpCodes.Ble_Un,
+            IrCompare.Ge => holds ? OpCodes.Bge_Un : OpCodes.Blt_Un,
+            IrCompare.Set => holds ? OpCodes.Brtrue : OpCodes.Brfalse,
+            IrCompare.SGt => holds ? OpCodes.Bgt : OpCodes.Ble,
+            _ => holds ? OpCodes.Bge : OpCodes.Blt,
         }, target);
     }
 }

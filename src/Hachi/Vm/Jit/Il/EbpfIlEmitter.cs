@@ -233,7 +233,7 @@ internal sealed partial class EbpfIlEmitter
         int next = _rank + 1 < _graph.Count ? _graph.Order[_rank + 1] : -1;
         if (block.True == next && !movesFalse)
         {
-            BranchUnless(block, _labels[block.False]);
+            BranchWhen(block.Compare, block.A, block.B, _labels[block.False], holds: false);
             Move(b, 0);
             return;
         }
@@ -245,7 +245,7 @@ internal sealed partial class EbpfIlEmitter
             return;
         }
         Label other = _il.DefineLabel();
-        BranchUnless(block, other);
+        BranchWhen(block.Compare, block.A, block.B, other, holds: false);
         Move(b, 0);
         _il.Emit(OpCodes.Br, _labels[block.True]);
         _il.MarkLabel(other);

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Hachi.Isa;
 using Hachi.Vm.Machine;
 
@@ -7,28 +6,6 @@ namespace Hachi.Vm.Jit.Il;
 /// <summary>What emitted code of eBPF programs calls.</summary>
 internal static unsafe class EbpfIlGate
 {
-    /// <summary>The host address of an access, or null: the general check.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static byte* Find(MachineState* state, ulong address, int sizeIndex)
-    {
-        uint number = Region.NumberOf(address);
-        if (number >= state->RegionCount)
-            return null;
-        Region* region = MachineState.Regions(state) + number;
-        return address - region->Start < region->PastRead[sizeIndex] ? (byte*)(address + (ulong)region->Delta) : null;
-    }
-
-    /// <summary>The same for a write.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static byte* FindWritable(MachineState* state, ulong address, int sizeIndex)
-    {
-        uint number = Region.NumberOf(address);
-        if (number >= state->RegionCount)
-            return null;
-        Region* region = MachineState.Regions(state) + number;
-        return address - region->Start < region->PastWrite[sizeIndex] ? (byte*)(address + (ulong)region->Delta) : null;
-    }
-
     /// <summary>A read that found no region: a field of a context with rules, or a fault.</summary>
     public static ulong ReadSlow(MachineState* state, ulong address, int size, int insn)
     {
