@@ -1,0 +1,8 @@
+namespace Hachi.Guest;
+
+/// <summary>Every check there is, in the order of the table that they make.</summary>
+internal static class CheckList
+{
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<Check> All { get; } = [.. Checks.SocketChecks.All];
+}

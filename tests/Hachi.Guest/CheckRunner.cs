@@ -1,0 +1,65 @@
+using System.Diagnostics;
+
+namespace Hachi.Guest;
+
+/// <summary>Does checks, each on a thread of its own, so that what it changes of its thread (a network namespace) goes with it.</summary>
+internal static class CheckRunner
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
+
+    /// <summary>Does the checks of these names, or all; true when none failed.</summary>
+    public static bool Run(ReadOnlySpan<string> names, TextWriter output, bool isGuest)
+    {
+        var lab = new Lab(isGuest);
+        bool isGood = true;
+        foreach (string name in names)
+            if (CheckList.All.All(check => check.Name != name))
+            {
+                output.WriteLine(new CheckResult(name, Outcome.Failed, 0, "there is no such check"));
+                isGood = false;
+            }
+        foreach (Check check in CheckList.All)
+        {
+            if (names.Length > 0 && !names.Contains(check.Name))
+                continue;
+            CheckResult result = RunOne(check, lab);
+            output.WriteLine(result);
+            output.Flush();
+            isGood &= result.Outcome != Outcome.Failed;
+        }
+        return isGood;
+    }
+
+    private static CheckResult RunOne(Check check, Lab lab)
+    {
+        if (check.IsGuestOnly && !lab.IsGuest)
+            return new CheckResult(check.Name, Outcome.NotTried, 0, "it would touch the whole machine");
+        bool isOld = lab.Kernel < check.Since;
+        if (!isOld && check.Needs.FirstOrDefault(option => !lab.Has(option)) is string missing)
+            return new CheckResult(check.Name, Outcome.No, 0, missing);
+        Exception? failure = null;
+        var clock = Stopwatch.StartNew();
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                check.Run(lab);
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
+        })
+        { IsBackground = true };
+        thread.Start();
+        if (!thread.Join(s_patience))
+            return new CheckResult(check.Name, Outcome.Failed, clock.ElapsedMilliseconds, $"not finished after {s_patience.TotalSeconds} s");
+        long time = clock.ElapsedMilliseconds;
+        if (!isOld)
+            return failure is null ? new CheckResult(check.Name, Outcome.Yes, time, "") : new CheckResult(check.Name, Outcome.Failed, time, failure.ToString());
+        string since = $"since Linux {check.Since}";
+        return failure is null ? new CheckResult(check.Name, Outcome.Failed, time, $"worked, although it is there only {since}")
+            : failure.Message.Contains(since, StringComparison.Ordinal) ? new CheckResult(check.Name, Outcome.No, time, since)
+            : new CheckResult(check.Name, Outcome.Failed, time, $"the refusal does not say '{since}': {failure}");
+    }
+}

@@ -1,0 +1,84 @@
+using System.Text;
+using Hachi.Guest;
+
+namespace Hachi.Tests.Guest;
+
+/// <summary>What a run of the agent said.</summary>
+/// <param name="Version">The kernel's, as it names itself.</param>
+/// <param name="Results">The checks that reported.</param>
+/// <param name="Console">Everything else that was said: what to read when a check is missing.</param>
+internal sealed record GuestReport(string Version, IReadOnlyList<CheckResult> Results, string Console)
+{
+    /// <summary>Reads what came over the port.</summary>
+    public static GuestReport Read(string said, string console)
+    {
+        var results = new List<CheckResult>();
+        var rest = new StringBuilder(console);
+        string version = "";
+        foreach (string line in said.Split('\n'))
+        {
+            if (CheckResult.TryParse(line) is CheckResult result)
+                results.Add(result);
+            else if (line.Split('\t') is ["GUEST", "kernel", _, string release])
+                version = release.Trim();
+            else
+                rest.AppendLine(line.TrimEnd());
+        }
+        return new GuestReport(version, results, rest.ToString());
+    }
+}
+
+/// <summary>Runs the agent: in a kernel under QEMU, by software emulation (no /dev/kvm is needed), or here.</summary>
+internal static class GuestMachine
+{
+    // A quiet machine takes three seconds to start one, a loaded one a dozen.
+    private const int PatienceSeconds = 240;
+
+    /// <summary>Boots a kernel whose only program is the agent, and gives what it reported.</summary>
+    /// <param name="series">Of which kernel: <c>6.12</c>.</param>
+    /// <param name="names">The checks to do; none: all of them.</param>
+    public static GuestReport Boot(string series, params string[] names)
+    {
+        if (!OperatingSystem.IsLinux() || System.Runtime.InteropServices.RuntimeInformation.OSArchitecture != System.Runtime.InteropServices.Architecture.X64)
+            Assert.Skip("needs Linux on x86_64");
+        string qemu = Tools.Need("qemu-system-x86_64", "qemu-system-x86");
+        GuestKernel kernel = GuestKernel.Need(series);
+        string agent = GuestAgent.Need();
+        string folder = Directory.CreateTempSubdirectory("hachi-guest-").FullName;
+        try
+        {
+            string initrd = Path.Combine(folder, "initrd");
+            Pack(initrd, kernel, agent);
+            string console = Path.Combine(folder, "console");
+            ToolResult run = Tools.Run(qemu,
+                ["-accel", "tcg", "-M", "pc", "-cpu", "max", "-smp", "1", "-m", "512", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+                 "-serial", "file:" + console, "-serial", "stdio", "-kernel", kernel.Image, "-initrd", initrd,
+                 "-append", $"console=ttyS0 panic=-1 quiet HACHI_CHECKS={string.Join(',', names)}"], timeoutSeconds: PatienceSeconds);
+            return GuestReport.Read(run.Text, $"{run.Error}\n{(File.Exists(console) ? File.ReadAllText(console) : "")}\n");
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    /// <summary>Runs the agent in the kernel that is here. Needs root.</summary>
+    public static GuestReport RunHere(params string[] names)
+    {
+        Tools.NeedRoot();
+        ToolResult run = Tools.Run(GuestAgent.Need(), ["run", .. names], timeoutSeconds: PatienceSeconds);
+        string version = File.ReadAllText("/proc/sys/kernel/osrelease").Trim();
+        return GuestReport.Read(run.Text, run.Error) with { Version = version };
+    }
+
+    private static void Pack(string initrd, GuestKernel kernel, string agent)
+    {
+        using var file = new FileStream(initrd, FileMode.CreateNew);
+        var cpio = new CpioWriter(file);
+        cpio.AddFile("init", File.ReadAllBytes(agent), isExecutable: true);
+        cpio.AddFile("config", File.ReadAllBytes(kernel.Configuration));
+        foreach (string module in kernel.Modules)
+            cpio.AddFile("modules/" + Path.GetFileName(module), File.ReadAllBytes(module));
+        cpio.Finish();
+    }
+}
