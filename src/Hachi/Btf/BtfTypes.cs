@@ -3,8 +3,11 @@ using System.Text;
 
 namespace Hachi.Btf;
 
-/// <summary>The types of a section .BTF (little-endian), looked up by id. Ids that do not exist are void; walks are bounded, so that circles end.</summary>
-public sealed class BtfTypes
+/// <summary>
+/// BTF types (little-endian), looked up by id in the bytes they lie in: an index of one number a type, a table of names when the first name is asked for. Ids that do not exist are void; what types say
+/// of each other need not be true: walks are bounded, so that circles end. Reads are safe from several threads.
+/// </summary>
+public sealed partial class BtfTypes
 {
     // Modifiers and arrays in a row: the kernel resolves at most 32.
     private const int DepthMax = 32;
@@ -12,32 +15,64 @@ public sealed class BtfTypes
     // Hostile names may overlap, and would take the square of the section's size.
     private const int NameBytesMax = 1024;
 
-    private readonly byte[] _section;
-    private readonly BtfType[] _types;
+    private readonly ReadOnlyMemory<byte> _section;
+    private readonly uint[] _offsets;
+    private readonly uint _first, _firstString;
     private readonly int _stringsAt, _stringsLength;
-    private Dictionary<(BtfKind, string), uint>? _byName;
 
-    internal BtfTypes(byte[] section, BtfType[] types, int stringsAt, int stringsLength) =>
-        (_section, _types, _stringsAt, _stringsLength) = (section, types, stringsAt, stringsLength);
+    internal BtfTypes(ReadOnlyMemory<byte> section, uint[] offsets, int stringsAt, int stringsLength, BtfTypes? @base)
+    {
+        (_section, _offsets, _stringsAt, _stringsLength, Base) = (section, offsets, stringsAt, stringsLength, @base);
+        _first = (uint)(@base?.Count ?? 1);
+        _firstString = @base is null ? 0 : @base._firstString + (uint)@base._stringsLength;
+    }
 
-    /// <summary>Types, void included: ids are 0 to this number, exclusively.</summary>
-    public int Count => _types.Length;
+    /// <summary>The types that these go on from; null for those that stand alone.</summary>
+    public BtfTypes? Base { get; }
+
+    /// <summary>Types, void and those of <see cref="Base"/> included: ids are 0 to this number, exclusively.</summary>
+    public int Count => (int)_first + _offsets.Length;
+
+    /// <summary>The first id that is not of <see cref="Base"/>.</summary>
+    public uint FirstId => _first;
+
+    /// <summary>The bytes that the types lie in.</summary>
+    public ReadOnlyMemory<byte> Section => _section;
 
     /// <summary>The type of an id; void for an id that does not exist.</summary>
-    public BtfType this[uint id] => id < (uint)_types.Length ? _types[id] : default;
+    public BtfType this[uint id]
+    {
+        get
+        {
+            if (id < _first)
+                return Base is null ? default : Base[id];
+            if (id - _first >= (uint)_offsets.Length)
+                return default;
+            int at = (int)_offsets[id - _first];
+            ReadOnlySpan<byte> from = _section.Span.Slice(at, 12);
+            uint info = BinaryPrimitives.ReadUInt32LittleEndian(from[4..]);
+            return new BtfType((BtfKind)(info >> 24 & 0x1f), BinaryPrimitives.ReadUInt32LittleEndian(from), (int)(info & 0xffff), info >> 31 != 0, BinaryPrimitives.ReadUInt32LittleEndian(from[8..]), at + 12);
+        }
+    }
 
     /// <summary>The name of a type.</summary>
     public string NameOf(uint id) => StringAt(this[id].NameOffset);
 
-    /// <summary>A string of the section; empty where the offset is wrong.</summary>
-    public string StringAt(uint offset)
+    /// <summary>A string; empty where the offset is wrong.</summary>
+    /// <param name="offset">Offset among the strings, those of <see cref="Base"/> first.</param>
+    public string StringAt(uint offset) => offset == 0 ? "" : Encoding.UTF8.GetString(BytesAt(offset));
+
+    /// <summary>The same as UTF-8, without a copy.</summary>
+    public ReadOnlySpan<byte> BytesAt(uint offset)
     {
+        if (offset < _firstString)
+            return Base!.BytesAt(offset);
+        offset -= _firstString;
         if (offset >= _stringsLength)
-            return "";
-        ReadOnlySpan<byte> rest = _section.AsSpan(_stringsAt, _stringsLength)[(int)offset..];
-        rest = rest[..Math.Min(rest.Length, NameBytesMax)];
+            return [];
+        ReadOnlySpan<byte> rest = _section.Span.Slice(_stringsAt + (int)offset, Math.Min(_stringsLength - (int)offset, NameBytesMax));
         int end = rest.IndexOf((byte)0);
-        return Encoding.UTF8.GetString(end < 0 ? rest : rest[..end]);
+        return end < 0 ? rest : rest[..end];
     }
 
     /// <summary>The type behind typedefs and qualifiers; void where they run in a circle.</summary>
@@ -46,105 +81,21 @@ public sealed class BtfTypes
         for (int depth = 0; depth < DepthMax; depth++)
         {
             BtfType type = this[id];
-            if (type.Kind is not (BtfKind.Typedef or BtfKind.Const or BtfKind.Volatile or BtfKind.Restrict or BtfKind.TypeTag))
+            if (type.Kind != BtfKind.Typedef && !type.IsModifier)
                 return id;
             id = type.SizeOrType;
         }
         return 0;
     }
 
-    /// <summary>Bytes of a type; null where it has none, or more than 4 GiB.</summary>
-    public uint? SizeOf(uint id)
+    // The part that a type lies in: its own, or that of the base.
+    private BtfTypes Of(uint id)
     {
-        ulong factor = 1;
-        for (int depth = 0; depth < DepthMax; depth++)
-        {
-            id = Resolve(id);
-            BtfType type = this[id];
-            switch (type.Kind)
-            {
-                case BtfKind.Array:
-                    (id, uint count) = ArrayOf(id);
-                    factor *= count;
-                    if (factor > uint.MaxValue)
-                        return null;
-                    continue;
-                case BtfKind.Var:
-                    id = type.SizeOrType;
-                    continue;
-                case BtfKind.Ptr:
-                    return Total(8);
-                case BtfKind.Int or BtfKind.Struct or BtfKind.Union or BtfKind.Enum or BtfKind.Enum64 or BtfKind.Float or BtfKind.Datasec:
-                    return Total(type.SizeOrType);
-                default:
-                    return null;
-            }
-        }
-        return null;
-
-        uint? Total(uint size) => size * factor <= uint.MaxValue ? (uint)(size * factor) : null;
+        BtfTypes part = this;
+        while (id < part._first && part.Base is not null)
+            part = part.Base;
+        return part;
     }
 
-    /// <summary>Element type and number of elements of an array.</summary>
-    public (uint Element, uint Count) ArrayOf(uint id)
-    {
-        BtfType type = this[id];
-        return type.Kind == BtfKind.Array ? (Word(type.Tail), Word(type.Tail + 8)) : default;
-    }
-
-    /// <summary>The members of a structure or union.</summary>
-    public IReadOnlyList<BtfMember> MembersOf(uint id)
-    {
-        BtfType type = this[id];
-        if (type.Kind is not (BtfKind.Struct or BtfKind.Union))
-            return [];
-        var members = new BtfMember[type.Count];
-        for (int i = 0, at = type.Tail; i < type.Count; i++, at += 12)
-        {
-            uint offset = Word(at + 8);
-            members[i] = new BtfMember(StringAt(Word(at)), Word(at + 4), type.Flag ? offset & 0xffffff : offset, type.Flag ? offset >> 24 : 0);
-        }
-        return members;
-    }
-
-    /// <summary>The variables of a data section.</summary>
-    public IReadOnlyList<BtfVariable> VariablesOf(uint id)
-    {
-        BtfType type = this[id];
-        if (type.Kind != BtfKind.Datasec)
-            return [];
-        var variables = new BtfVariable[type.Count];
-        for (int i = 0, at = type.Tail; i < type.Count; i++, at += 12)
-            variables[i] = new BtfVariable(Word(at), Word(at + 4), Word(at + 8), at);
-        return variables;
-    }
-
-    /// <summary>The values of an enumeration.</summary>
-    public IReadOnlyList<(string Name, long Value)> ValuesOf(uint id)
-    {
-        BtfType type = this[id];
-        bool isWide = type.Kind == BtfKind.Enum64;
-        if (!isWide && type.Kind != BtfKind.Enum)
-            return [];
-        var values = new (string, long)[type.Count];
-        for (int i = 0, at = type.Tail; i < type.Count; i++, at += isWide ? 12 : 8)
-            values[i] = (StringAt(Word(at)), isWide ? (long)((ulong)Word(at + 8) << 32 | Word(at + 4)) : type.Flag ? (int)Word(at + 4) : Word(at + 4));
-        return values;
-    }
-
-    /// <summary>The first type of a kind and name; 0 when there is none.</summary>
-    public uint Find(BtfKind kind, string name)
-    {
-        if (_byName is null)
-        {
-            var all = new Dictionary<(BtfKind, string), uint>(_types.Length);
-            for (uint id = 1; id < _types.Length; id++)
-                if (_types[id].NameOffset != 0)
-                    all.TryAdd((_types[id].Kind, NameOf(id)), id);
-            _byName = all;
-        }
-        return _byName.GetValueOrDefault((kind, name));
-    }
-
-    private uint Word(int at) => BinaryPrimitives.ReadUInt32LittleEndian(_section.AsSpan(at));
+    private uint Word(int at) => BinaryPrimitives.ReadUInt32LittleEndian(_section.Span[at..]);
 }

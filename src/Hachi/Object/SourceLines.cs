@@ -23,7 +23,7 @@ public sealed class SourceLines
     public SourceLines(BpfObject bpf)
     {
         ArgumentNullException.ThrowIfNull(bpf);
-        if (!bpf.BtfExt.IsEmpty && BtfReader.TryRead(bpf.Btf.AsSpan(), out _types, out _))
+        if (!bpf.BtfExt.IsEmpty && BtfReader.TryRead(bpf.Btf.AsMemory(), out _types, out _))
             _lines = BtfLines.Read(bpf.BtfExt.AsSpan(), _types!);
     }
 

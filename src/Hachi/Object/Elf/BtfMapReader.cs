@@ -52,8 +52,7 @@ internal sealed class BtfMapReader(BtfTypes types, string name)
     // Of a map of maps: what the inner ones look like. Of a program array: programs.
     private MapSpec ReadValues(MapSpec map, in BtfMember member, uint id)
     {
-        (uint element, _) = types.ArrayOf(id);
-        element = types.Resolve(element);
+        uint element = types.Resolve(types.ArrayOf(id).Element);
         uint target = types.Resolve(types[element].SizeOrType);
         if (types[id].Kind != BtfKind.Array || types[element].Kind != BtfKind.Ptr || _isInner)
             return Fail(map, "its values are no array of pointers");

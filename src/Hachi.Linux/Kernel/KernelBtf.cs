@@ -1,0 +1,67 @@
+using Hachi.Btf;
+
+namespace Hachi.Linux.Kernel;
+
+/// <summary>The types of the running kernel and of its modules (/sys/kernel/btf), or of a file that stands for them; modules are read when they are asked for.</summary>
+public sealed class KernelBtf
+{
+    private const string Folder = "/sys/kernel/btf";
+
+    private readonly string _folder;
+    private readonly Dictionary<string, BtfTypes?> _modules = [];
+
+    private KernelBtf(string folder, BtfTypes types) => (_folder, Types) = (folder, types);
+
+    /// <summary>The kernel's own types.</summary>
+    public BtfTypes Types { get; }
+
+    /// <summary>The modules that have types, by name.</summary>
+    public IReadOnlyList<string> Modules =>
+        _folder.Length == 0 ? [] : [.. Directory.EnumerateFiles(_folder).Select(file => Path.GetFileName(file)).Where(name => name != "vmlinux").Order(StringComparer.Ordinal)];
+
+    /// <summary>Reads the kernel's types; null, with a reason, when it gives none (built without CONFIG_DEBUG_INFO_BTF) or they are damaged.</summary>
+    /// <param name="reason">Why there are none; empty when there are.</param>
+    /// <param name="file">A file of types that stands for the kernel's, such as BTFHub keeps for kernels that give none; null for the kernel's own.</param>
+    public static KernelBtf? TryOpen(out string reason, string? file = null)
+    {
+        string path = file ?? Path.Combine(Folder, "vmlinux");
+        try
+        {
+            if (BtfReader.TryRead(File.ReadAllBytes(path), out BtfTypes? types, out reason))
+                return new KernelBtf(file is null ? Folder : "", types!);
+            reason = $"{path} holds no types: {reason}";
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            reason = file is null && e is FileNotFoundException or DirectoryNotFoundException
+                ? $"{path} does not exist: this kernel was built without CONFIG_DEBUG_INFO_BTF"
+                : e.Message;
+        }
+        return null;
+    }
+
+    /// <summary>The types of a module, which go on from the kernel's; null when it has none.</summary>
+    public BtfTypes? Module(string name)
+    {
+        lock (_modules)
+        {
+            if (!_modules.TryGetValue(name, out BtfTypes? types))
+                _modules[name] = types = ReadModule(name);
+            return types;
+        }
+    }
+
+    private BtfTypes? ReadModule(string name)
+    {
+        if (_folder.Length == 0 || name.Length == 0 || name.Contains('/') || name == "vmlinux")
+            return null;
+        try
+        {
+            return BtfReader.TryRead(File.ReadAllBytes(Path.Combine(_folder, name)), Types, out BtfTypes? types, out _) ? types : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+}
