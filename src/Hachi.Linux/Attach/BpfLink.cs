@@ -1,0 +1,119 @@
+using System.Text;
+using Hachi.Linux.Load;
+using Hachi.Linux.Sys;
+using Hachi.Uapi;
+
+namespace Hachi.Linux.Attach;
+
+/// <summary>An attachment that is an object of the kernel (<c>struct bpf_link</c>): it has a number, may be pinned, and its program may be exchanged.</summary>
+public sealed unsafe class BpfLink : Link
+{
+    private readonly FileHandle _handle;
+    private readonly List<IDisposable> _held;
+
+    internal BpfLink(FileHandle handle, string description, params ReadOnlySpan<IDisposable> held)
+        : base(description)
+    {
+        _handle = handle;
+        _held = [.. held];
+    }
+
+    /// <summary>The descriptor.</summary>
+    public int Descriptor => _handle.Descriptor;
+
+    /// <summary>Its number in the kernel, as <c>bpftool link show id</c> takes it.</summary>
+    public uint Id => LinkInfo.Read(Descriptor).Id;
+
+    /// <summary>What the kernel says of it.</summary>
+    public LinkInfo ReadInfo() => LinkInfo.Read(Descriptor);
+
+    /// <summary>Puts another program in the place of the one that is attached, at once.</summary>
+    /// <param name="program">Of the same kind.</param>
+    /// <exception cref="BpfException">EINVAL: this kind of link cannot do that, or not with such a program.</exception>
+    public void Replace(Program program)
+    {
+        ArgumentNullException.ThrowIfNull(program);
+        var attributes = new BpfAttributes { Update = { LinkFd = (uint)Descriptor, NewFd = (uint)program.Descriptor } };
+        int result = BpfSystem.Call(BpfCommand.LinkUpdate, ref attributes, 16);
+        if (result < 0)
+            throw Failure.Of(BpfCommand.LinkUpdate, result, Description);
+    }
+
+    /// <summary>Gives it a name in a BPF file system: it stays attached until the file is removed, whoever ends.</summary>
+    /// <param name="path">A path in a mounted bpffs that does not exist yet.</param>
+    public void Pin(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
+        {
+            var attributes = new BpfAttributes { Pin = { Path = name, Fd = (uint)Descriptor } };
+            int result = BpfSystem.Call(BpfCommand.ObjPin, ref attributes, 16);
+            if (result < 0)
+                throw Failure.Of(BpfCommand.ObjPin, result, path);
+        }
+    }
+
+    /// <summary>The link pinned at a path.</summary>
+    public static BpfLink OpenPinned(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
+        {
+            var attributes = new BpfAttributes { Pin = { Path = name } };
+            int result = BpfSystem.Call(BpfCommand.ObjGet, ref attributes, 16);
+            return result < 0 ? throw Failure.Of(BpfCommand.ObjGet, result, path) : new BpfLink(new FileHandle(result), path);
+        }
+    }
+
+    /// <summary>The link with a number.</summary>
+    public static BpfLink Open(uint id)
+    {
+        var attributes = new BpfAttributes { Next = { Id = id } };
+        int result = BpfSystem.Call(BpfCommand.LinkGetFdById, ref attributes, 4);
+        return result < 0 ? throw Failure.Of(BpfCommand.LinkGetFdById, result, $"link {id}") : new BpfLink(new FileHandle(result), $"link {id}");
+    }
+
+    /// <summary>The numbers of all links in the kernel, rising.</summary>
+    public static IEnumerable<uint> AllIds()
+    {
+        uint id = 0;
+        while (true)
+        {
+            var attributes = new BpfAttributes { Next = { Id = id } };
+            int result = BpfSystem.Call(BpfCommand.LinkGetNextId, ref attributes, 8);
+            if (result == -(int)ErrorNumber.ENOENT)
+                yield break;
+            if (result < 0)
+                throw Failure.Of(BpfCommand.LinkGetNextId, result, null);
+            yield return id = attributes.Next.Next;
+        }
+    }
+
+    /// <summary>Detaches for everybody, also where a pin or another descriptor holds the link; the link itself goes with its last holder.</summary>
+    /// <exception cref="BpfException">EOPNOTSUPP: this kind of link cannot do that.</exception>
+    public void ForceDetach()
+    {
+        var attributes = new BpfAttributes { Update = { LinkFd = (uint)Descriptor } };
+        int result = BpfSystem.Call(BpfCommand.LinkDetach, ref attributes, 4);
+        if (result < 0)
+            throw Failure.Of(BpfCommand.LinkDetach, result, Description);
+    }
+
+    /// <summary>Makes a link.</summary>
+    /// <param name="attributes">Filled in but for nothing.</param>
+    /// <param name="size">Bytes told.</param>
+    /// <param name="description">Where, in words.</param>
+    /// <param name="held">What must stay open as long as the link.</param>
+    internal static BpfLink Create(ref BpfAttributes attributes, int size, string description, params ReadOnlySpan<IDisposable> held)
+    {
+        int result = BpfSystem.Call(BpfCommand.LinkCreate, ref attributes, size);
+        return result < 0 ? throw Failure.Of(BpfCommand.LinkCreate, result, description) : new BpfLink(new FileHandle(result), description, held);
+    }
+
+    private protected override void Detach()
+    {
+        _handle.Dispose();
+        foreach (IDisposable each in _held)
+            each.Dispose();
+    }
+}

@@ -1,0 +1,23 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Hachi.Linux.Sys;
+
+/// <summary>A file descriptor that is closed once: maps, programs, links, events, sockets.</summary>
+internal sealed class FileHandle : SafeHandleMinusOneIsInvalid
+{
+    public FileHandle(int descriptor)
+        : base(ownsHandle: true) => SetHandle(descriptor);
+
+    /// <summary>The descriptor; an error once it is closed.</summary>
+    public int Descriptor
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(IsClosed, this);
+            return (int)handle;
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override bool ReleaseHandle() => Syscall.Invoke(Syscall.Close, handle) >= 0;
+}
