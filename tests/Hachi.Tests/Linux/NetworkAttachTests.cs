@@ -104,10 +104,10 @@ public sealed class NetworkAttachTests
         });
     }
 
-    private static IEnumerable<uint> CgroupPrograms(string path)
+    private static List<uint> CgroupPrograms(string path)
     {
         string text = Tools.Run(Tools.Need("bpftool"), ["-j", "cgroup", "show", path]).Text;
-        return text.Trim().Length == 0 ? [] : System.Text.Json.JsonDocument.Parse(text).RootElement.EnumerateArray().Select(row => row.GetProperty("id").GetUInt32()).ToList();
+        return text.Trim().Length == 0 ? [] : [.. System.Text.Json.JsonDocument.Parse(text).RootElement.EnumerateArray().Select(row => row.GetProperty("id").GetUInt32())];
     }
 
     /// <summary>A program that drops stops every datagram, one that passes none, and after it is detached all arrive.</summary>
