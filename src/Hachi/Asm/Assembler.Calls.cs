@@ -182,24 +182,18 @@ internal sealed partial class AssemblerRun
         return _cursor.Report(DiagnosticTable.TextUnknownName, span, near is null ? "a map is defined by `.map NAME TYPE key N value N entries N`" : $"did you mean `{near}`?", "map", Cursor.Quote(name));
     }
 
-    // `.function NAME [global] [from "SECTION" SLOT]`: a function begins here; its name is a label, too.
+    // `.function NAME [global] [type N]`: a function begins here; its name is a label, too.
     private bool ReadFunctionMark()
     {
         if (_cursor.Name(out TextSpan span) is not { } name)
             return _cursor.Expected("name of the function");
         bool isGlobal = _cursor.AcceptWord("global");
-        string? section = null;
-        long slot = 0;
-        if (_cursor.AcceptWord("from"))
-        {
-            if ((section = _cursor.Name(out _)) is null)
-                return _cursor.Expected("name of a section");
-            if (!_cursor.Integer(32, "slot", out slot))
-                return false;
-        }
+        long type = 0;
+        if (_cursor.AcceptWord("type") && !_cursor.Integer(32, "type", out type))
+            return false;
         // Functions of several sections may share a name; calls then go by distance.
         _labels.TryAdd(name, Insns.Count);
-        Functions.Add((name, Insns.Count, isGlobal, section, (int)slot));
+        Functions.Add((name, Insns.Count, isGlobal, (uint)type));
         return true;
     }
 

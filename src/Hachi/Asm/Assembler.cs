@@ -40,8 +40,8 @@ internal sealed partial class AssemblerRun(string text, List<Diagnostic> diagnos
     /// <summary>The statement of each slot.</summary>
     public List<TextSpan> Origins { get; } = [];
 
-    /// <summary>What <c>.function</c> directives named: name, first slot, whether it is global, the section and slot that it came from.</summary>
-    public List<(string Name, int Slot, bool IsGlobal, string? Section, int SectionStart)> Functions { get; } = [];
+    /// <summary>What <c>.function</c> directives named: name, first slot, whether it is global, its type.</summary>
+    public List<(string Name, int Slot, bool IsGlobal, uint Type)> Functions { get; } = [];
 
     /// <summary>Labels that calls and references name, in the order of their slots.</summary>
     public IEnumerable<(string Name, int Slot)> CalledLabels =>

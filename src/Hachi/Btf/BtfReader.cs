@@ -44,7 +44,7 @@ public static class BtfReader
             return false;
         uint[] offsets = new uint[count];
         _ = Walk(bytes, start, end, offsets, out _);
-        types = new BtfTypes(section, offsets, (int)(header + stringsAt), (int)stringsLength, @base);
+        types = new BtfTypes(section, offsets, start..end, (int)(header + stringsAt), (int)stringsLength, @base);
         return true;
     }
 

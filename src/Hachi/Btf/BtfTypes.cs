@@ -18,13 +18,14 @@ public sealed partial class BtfTypes
     private readonly ReadOnlyMemory<byte> _section;
     private readonly uint[] _offsets;
     private readonly uint _first, _firstString;
+    private readonly Range _types;
     private readonly int _stringsAt, _stringsLength;
 
-    internal BtfTypes(ReadOnlyMemory<byte> section, uint[] offsets, int stringsAt, int stringsLength, BtfTypes? @base)
+    internal BtfTypes(ReadOnlyMemory<byte> section, uint[] offsets, Range types, int stringsAt, int stringsLength, BtfTypes? @base)
     {
-        (_section, _offsets, _stringsAt, _stringsLength, Base) = (section, offsets, stringsAt, stringsLength, @base);
+        (_section, _offsets, _types, _stringsAt, _stringsLength, Base) = (section, offsets, types, stringsAt, stringsLength, @base);
         _first = (uint)(@base?.Count ?? 1);
-        _firstString = @base is null ? 0 : @base._firstString + (uint)@base._stringsLength;
+        _firstString = @base?.StringsEnd ?? 0;
     }
 
     /// <summary>The types that these go on from; null for those that stand alone.</summary>
@@ -35,6 +36,9 @@ public sealed partial class BtfTypes
 
     /// <summary>The first id that is not of <see cref="Base"/>.</summary>
     public uint FirstId => _first;
+
+    /// <summary>Where strings that go on from these begin.</summary>
+    internal uint StringsEnd => _firstString + (uint)_stringsLength;
 
     /// <summary>The bytes that the types lie in.</summary>
     public ReadOnlyMemory<byte> Section => _section;
@@ -87,6 +91,21 @@ public sealed partial class BtfTypes
         }
         return 0;
     }
+
+    /// <summary>Copies types and strings, those of <see cref="Base"/> left out; the offset of the first string.</summary>
+    internal uint CopyTo(List<uint> words, List<byte> strings)
+    {
+        ReadOnlySpan<byte> types = _section.Span[_types];
+        for (int at = 0; at < types.Length; at += 4)
+            words.Add(BinaryPrimitives.ReadUInt32LittleEndian(types[at..]));
+        strings.AddRange(_section.Span.Slice(_stringsAt, _stringsLength));
+        if (strings is [] or [.., not 0])
+            strings.Add(0);
+        return _firstString;
+    }
+
+    /// <summary>Where a type begins among the words of all; it is none of <see cref="Base"/>.</summary>
+    internal int WordOf(uint id) => ((int)_offsets[id - _first] - _types.Start.Value) / 4;
 
     // The part that a type lies in: its own, or that of the base.
     private BtfTypes Of(uint id)

@@ -26,9 +26,6 @@ public sealed record BpfObject
     /// <summary>The section .BTF, the offsets of variables filled in; or empty.</summary>
     public ImmutableArray<byte> Btf { get; init; } = [];
 
-    /// <summary>The section .BTF.ext as it was, or empty.</summary>
-    public ImmutableArray<byte> BtfExt { get; init; } = [];
-
     /// <summary>The program of that name; failing that, of that section; null when there is none.</summary>
     public ProgramSpec? FindProgram(string nameOrSection) =>
         Programs.FirstOrDefault(program => program.Name == nameOrSection) ?? Programs.FirstOrDefault(program => program.Section == nameOrSection);
@@ -36,7 +33,7 @@ public sealed record BpfObject
     /// <inheritdoc/>
     public bool Equals(BpfObject? other) =>
         other is not null && License == other.License && KernelVersion == other.KernelVersion && Programs.SequenceEqual(other.Programs) && Maps.SequenceEqual(other.Maps)
-        && Externs.SequenceEqual(other.Externs) && Btf.AsSpan().SequenceEqual(other.Btf.AsSpan()) && BtfExt.AsSpan().SequenceEqual(other.BtfExt.AsSpan());
+        && Externs.SequenceEqual(other.Externs) && Btf.AsSpan().SequenceEqual(other.Btf.AsSpan());
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(License, Programs.Length, Maps.Length, Programs.IsEmpty ? 0 : Programs[0].GetHashCode());

@@ -35,6 +35,9 @@ internal sealed partial class ElfObjectRun
         public List<(int Slot, string Extern)> Externs { get; } = [];
     }
 
+    /// <summary>A program in the making.</summary>
+    private sealed record Linked(Insn[] Insns, List<FunctionSpec> Functions, List<LineInfo> Lines, List<CoreRelocation> Relocations);
+
     private sealed class ExternUses(string name, ExternKind kind, bool isWeak, uint btfType)
     {
         public string Name => name;
@@ -121,6 +124,8 @@ internal sealed partial class ElfObjectRun
                 AttachType = meaning?.AttachType,
                 Flags = meaning?.Flags ?? 0,
                 Functions = [.. linked.Functions],
+                Lines = [.. linked.Lines],
+                CoreRelocations = [.. linked.Relocations],
             });
         }
         if (programs.Count == 0)
@@ -129,7 +134,7 @@ internal sealed partial class ElfObjectRun
     }
 
     // The function and all that it reaches, in the order in which they are met.
-    private (Insn[] Insns, List<FunctionSpec> Functions)? Link(int entry, int program, ref int total)
+    private Linked? Link(int entry, int program, ref int total)
     {
         var order = new List<int> { entry };
         var starts = new Dictionary<int, int> { [entry] = 0 };
@@ -151,7 +156,7 @@ internal sealed partial class ElfObjectRun
                     order.Add(target);
         }
         var insns = new Insn[length];
-        var functions = new List<FunctionSpec>();
+        var linked = new Linked(insns, [], [], []);
         foreach (int index in order)
         {
             Function function = _functions[index];
@@ -161,9 +166,47 @@ internal sealed partial class ElfObjectRun
                 insns[start + slot] = insns[start + slot] with { Imm = starts[target] - (start + slot) - 1 };
             foreach ((int slot, string name) in function.Externs)
                 _externs[name].Places.Add((program, start + slot));
-            functions.Add(new FunctionSpec(function.Name, start, function.IsGlobal) { Section = elf.Sections[function.Section].Name, SectionStart = function.Start });
+            AddInformation(linked, function, start);
         }
-        return (insns, functions);
+        return linked;
+    }
+
+    // What .BTF.ext says of a function, counted from the start of the program.
+    private void AddInformation(Linked linked, Function function, int start)
+    {
+        string section = elf.Sections[function.Section].Name;
+        int distance = start - function.Start;
+        uint type = Within(_ext.Functions, section, function) is [var first, ..] && first.Slot == function.Start ? first.Type : 0;
+        linked.Functions.Add(new FunctionSpec(function.Name, start, function.IsGlobal) { BtfType = type });
+        foreach (LineInfo line in Within(_ext.Lines, section, function))
+            linked.Lines.Add(line with { Slot = line.Slot + distance });
+        foreach (CoreRelocation relocation in Within(_ext.Relocations, section, function))
+            linked.Relocations.Add(relocation with { Slot = relocation.Slot + distance });
+    }
+
+    private static ReadOnlySpan<T> Within<T>(IReadOnlyDictionary<string, List<T>> all, string section, Function function)
+        where T : IAtSlot
+    {
+        if (!all.TryGetValue(section, out List<T>? items))
+            return [];
+        ReadOnlySpan<T> span = CollectionsMarshal.AsSpan(items);
+        int first = FirstFrom(span, function.Start);
+        return span[first..FirstFrom(span, function.Start + function.Length)];
+    }
+
+    private static int FirstFrom<T>(ReadOnlySpan<T> items, int slot)
+        where T : IAtSlot
+    {
+        int low = 0, high = items.Length;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            if (items[middle].Slot < slot)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        return low;
     }
 
     private void Prepare(Function function)

@@ -67,6 +67,7 @@ internal sealed partial class ElfObjectRun(ElfFile elf, List<Diagnostic> diagnos
     private readonly Dictionary<(int Section, ulong Value), int> _mapAt = [];
     private readonly Dictionary<int, int> _dataMaps = [];
     private BtfTypes? _types;
+    private BtfExt _ext = new();
     private byte[] _btf = [];
 
     public BpfObject? Read()
@@ -91,7 +92,6 @@ internal sealed partial class ElfObjectRun(ElfFile elf, List<Diagnostic> diagnos
             License = StringOf("license"),
             KernelVersion = elf.Find("version") is >= 0 and int version && elf.BytesOf(elf.Sections[version]) is { Length: >= 4 } bytes ? BinaryPrimitives.ReadUInt32LittleEndian(bytes) : 0,
             Btf = ImmutableArray.Create(_btf),
-            BtfExt = elf.Find(".BTF.ext") is >= 0 and int ext ? ImmutableArray.Create(elf.BytesOf(elf.Sections[ext])) : [],
         };
     }
 
@@ -130,7 +130,8 @@ internal sealed partial class ElfObjectRun(ElfFile elf, List<Diagnostic> diagnos
                 if (symbols.TryGetValue(_types.NameOf(variable.Var), out ElfSymbol symbol) && symbol.Section == section)
                     BinaryPrimitives.WriteUInt32LittleEndian(_btf.AsSpan(variable.At + 4), (uint)symbol.Value);
         }
-        _ = BtfReader.TryRead(_btf, out _types, out _);
+        if (elf.Find(".BTF.ext") is >= 0 and int ext && !BtfExt.TryRead(elf.BytesOf(elf.Sections[ext]), _types, out _ext, out reason))
+            Report(DiagnosticTable.ElfBadBtf, ".BTF.ext", reason);
     }
 
     private void Report(DiagnosticInfo info, params ReadOnlySpan<object?> args)

@@ -8,7 +8,7 @@ namespace Hachi.Object;
 
 /// <summary>
 /// Writes an object as clang would have made it: programs in their sections, the functions that they share in <c>.text</c>, maps described by BTF, data sections, relocations.
-/// <see cref="ElfObjectReader"/>, libbpf, bpftool and llvm-objdump read it. The section .BTF.ext is left out: it counts by places in the old file.
+/// <see cref="ElfObjectReader"/>, libbpf, bpftool and llvm-objdump read it.
 /// </summary>
 public static class ElfObjectWriter
 {
@@ -72,6 +72,7 @@ internal sealed class ElfWriterRun(BpfObject bpf)
                     _programSymbols.TryAdd(program.Name, piece.Symbol);
             }
         WriteMaps();
+        WriteTypes(programs);
         for (int p = 0; p < programs.Count; p++)
             foreach (Piece piece in programs[p].Pieces)
                 Fill(p, programs[p].Program, programs[p].Pieces, piece);
@@ -222,8 +223,58 @@ internal sealed class ElfWriterRun(BpfObject bpf)
                     if (SymbolOf(name) is { } symbol && slot < Math.Min(bpf.Maps[map].MaxEntries, ElfMapLayout.SlotsMax))
                         _image.Relocate(section, values + slot * 8L, RelocPointer, symbol);
         }
-        if (layout.Btf.Length > 0)
-            _image.Add(".BTF", ElfImage.Information, layout.Btf);
+        _btf = layout.Btf;
+    }
+
+    private byte[] _btf = [];
+
+    // .BTF, and .BTF.ext where there is something for it, which counts by places in the new sections.
+    private void WriteTypes(List<(ProgramSpec Program, List<Piece> Pieces)> programs)
+    {
+        bool isKnown = BtfReader.TryRead(bpf.Btf.AsMemory(), out _, out _) & BtfReader.TryRead(_btf, out BtfTypes? types, out _);
+        bool isTold = programs.Exists(each => !each.Program.Lines.IsEmpty || !each.Program.CoreRelocations.IsEmpty || each.Program.Functions.Any(function => function.BtfType != 0));
+        byte[] ext = [];
+        if (isKnown && isTold)
+        {
+            var writer = new BtfWriter(types!, isSplit: false);
+            int before = writer.StringBytes;
+            ext = Information(programs).Write(writer.String);
+            _btf = writer.StringBytes > before ? writer.ToArray() : _btf;
+        }
+        if (_btf.Length > 0)
+            _image.Add(".BTF", ElfImage.Information, _btf);
+        if (ext.Length > 0)
+            _image.Add(".BTF.ext", ElfImage.Information, ext);
+    }
+
+    private BtfExt Information(List<(ProgramSpec Program, List<Piece> Pieces)> programs)
+    {
+        var ext = new BtfExt();
+        foreach ((ProgramSpec program, List<Piece> pieces) in programs)
+        {
+            int[] starts = [.. pieces.Select(piece => piece.Start)];
+            foreach (FunctionSpec function in program.Functions)
+                if (function.BtfType != 0 && Moved(function.Start) is { } to && starts.AsSpan().BinarySearch(function.Start) >= 0)
+                    Of(ext.Functions, to.Section).Add(new FuncInfo(to.Slot, function.BtfType));
+            foreach (LineInfo line in program.Lines)
+                if (Moved(line.Slot) is { } to)
+                    Of(ext.Lines, to.Section).Add(line with { Slot = to.Slot });
+            foreach (CoreRelocation relocation in program.CoreRelocations)
+                if (Moved(relocation.Slot) is { } to)
+                    Of(ext.Relocations, to.Section).Add(relocation with { Slot = to.Slot });
+
+            (string Section, int Slot)? Moved(int slot)
+            {
+                if ((uint)slot >= (uint)program.Insns.Length)
+                    return null;
+                int found = starts.AsSpan().BinarySearch(slot);
+                Piece piece = pieces[found < 0 ? ~found - 1 : found];
+                return (_codeSections[piece.Section].Name, piece.Slot + slot - piece.Start);
+            }
+        }
+        return ext;
+
+        static List<T> Of<T>(SortedDictionary<string, List<T>> all, string section) => all.TryGetValue(section, out List<T>? items) ? items : all[section] = [];
     }
 
     private int? SymbolOf(string name)
@@ -239,89 +290,5 @@ internal sealed class ElfWriterRun(BpfObject bpf)
         byte[] bytes = new byte[Math.Max(map.Data.Length, (int)Math.Min(map.ValueSize, int.MaxValue / 2))];
         map.Data.CopyTo(bytes);
         return bytes;
-    }
-}
-
-/// <summary>Where the definitions of maps lie in <c>.maps</c>, and the types that describe them: the object's own where it has them, or new ones.</summary>
-internal sealed record ElfMapLayout(long SizeBytes, IReadOnlyList<(int Map, long Offset, long Size, long Values)> Places, byte[] Btf)
-{
-    /// <summary>Slots that can be filled from the start: more would make the file large for nothing.</summary>
-    public const int SlotsMax = 65_536;
-
-    public static ElfMapLayout Of(BpfObject bpf, bool[] isData)
-    {
-        int[] maps = [.. Enumerable.Range(0, bpf.Maps.Length).Where(i => !isData[i])];
-        byte[] btf = [.. bpf.Btf];
-        if (maps.Length == 0)
-            return new ElfMapLayout(0, [], btf);
-        return (BtfReader.TryRead(btf, out BtfTypes? types, out _) ? FromTypes(bpf, maps, types!, btf) : null) ?? Made(bpf, maps);
-    }
-
-    private static ElfMapLayout? FromTypes(BpfObject bpf, int[] maps, BtfTypes types, byte[] btf)
-    {
-        uint section = types.Find(BtfKind.Datasec, ".maps");
-        var variables = types.VariablesOf(section).ToLookup(variable => types.NameOf(variable.Var));
-        var places = new List<(int, long, long, long)>();
-        foreach (int i in maps)
-        {
-            if (!variables.Contains(bpf.Maps[i].Name))
-                return null;
-            BtfVariable variable = variables[bpf.Maps[i].Name].First();
-            uint values = types.MembersOf(types.Resolve(types[variable.Var].SizeOrType)).Where(member => member.Name == "values").Select(member => member.BitOffset / 8).FirstOrDefault();
-            places.Add((i, variable.Offset, variable.SizeBytes, variable.Offset + values));
-        }
-        return new ElfMapLayout(types[section].SizeOrType, places, btf);
-    }
-
-    private static ElfMapLayout Made(BpfObject bpf, int[] maps)
-    {
-        var btf = new BtfWriter();
-        uint number = btf.Int("int"), function = 0;
-        long at = 0;
-        var places = new List<(int, long, long, long)>();
-        var variables = new List<(uint, uint, uint)>();
-        foreach (int i in maps)
-        {
-            MapSpec map = bpf.Maps[i];
-            List<(string, uint)> members = Members(map);
-            long own = members.Count * 8L, slots = map.Slots.IsEmpty ? 0 : Math.Min(map.Slots.Max(slot => (long)slot.Index) + 1, Math.Min(map.MaxEntries, SlotsMax)) * 8;
-            if (map.Inner is { } inner)
-            {
-                List<(string, uint)> described = Members(inner);
-                members.Add(("values", btf.Array(btf.Pointer(btf.Struct(described, (uint)described.Count * 8)), number, 0)));
-            }
-            else if (!map.Slots.IsEmpty)
-                members.Add(("values", btf.Array(btf.Pointer(function == 0 ? function = btf.FuncProto(number) : function), number, 0)));
-            uint variable = btf.Var(map.Name, btf.Struct(members, (uint)own));
-            variables.Add((variable, (uint)at, (uint)(own + slots)));
-            places.Add((i, at, own + slots, at + own));
-            at += own + slots;
-        }
-        btf.Datasec(".maps", (uint)at, variables);
-        return new ElfMapLayout(at, places, btf.ToArray());
-
-        List<(string, uint)> Members(MapSpec map)
-        {
-            var members = new List<(string, uint)>();
-            Add("type", (uint)map.Type);
-            Add("key_size", map.KeySize);
-            Add("value_size", map.Inner is null && map.Slots.IsEmpty ? map.ValueSize : 0);
-            Add("max_entries", map.MaxEntries);
-            Add("map_flags", map.Flags);
-            Add("numa_node", map.NumaNode);
-            Add("pinning", map.Pin is null ? 0u : 1);
-            // Older versions of libbpf know only the first of the two spellings.
-            if (map.Extra <= uint.MaxValue)
-                Add("map_extra", (uint)map.Extra);
-            else
-                members.Add(("map_extra", btf.Enum64("map_extra_of_" + map.Name, map.Extra)));
-            return members;
-
-            void Add(string name, uint value)
-            {
-                if (value != 0)
-                    members.Add((name, btf.Pointer(btf.Array(number, number, value))));
-            }
-        }
     }
 }

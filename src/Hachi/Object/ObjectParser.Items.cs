@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Hachi.Asm;
+using Hachi.Btf;
 using Hachi.Text;
 using Hachi.Uapi;
 
@@ -14,7 +15,6 @@ internal sealed partial class ObjectParserRun
         None,
         Map,
         Btf,
-        BtfExt,
         Extern,
     }
 
@@ -23,7 +23,7 @@ internal sealed partial class ObjectParserRun
     private readonly List<(ExternSpec Spec, List<(int Program, int Slot)> Uses)> _externs = [];
     private readonly List<byte> _bytes = [];
     private readonly Dictionary<int, List<(uint Index, string Name)>> _slots = [];
-    private ImmutableArray<byte> _btf = [], _btfExt = [];
+    private ImmutableArray<byte> _btf = [];
     private Target _target, _bytesTarget;
 
     // `.map NAME TYPE key N value N entries N …`
@@ -109,10 +109,40 @@ internal sealed partial class ObjectParserRun
         return true;
     }
 
-    private bool StartBlob(string name)
+    private bool StartBtf()
     {
-        _target = name == ".btf" ? Target.Btf : Target.BtfExt;
+        _target = Target.Btf;
         return true;
+    }
+
+    // `.line SLOT LINE COLUMN file N text N`: behind a program; texts are offsets among the strings of the types.
+    private bool ReadLine(TextSpan directive)
+    {
+        if (_programs.Count == 0)
+            return Misplaced(directive);
+        if (!ReadUnsigned("slot", out uint slot) || !ReadUnsigned("line", out uint line) || !ReadUnsigned("column", out uint column)
+            || !ReadWordAndNumber("file", out uint file) || !ReadWordAndNumber("text", out uint lineText))
+            return false;
+        _programs[^1].Lines.Add(new LineInfo((int)slot, file, lineText, (int)line, (int)column));
+        return true;
+    }
+
+    // `.core SLOT KIND type N access N`: the same.
+    private bool ReadCore(TextSpan directive)
+    {
+        if (_programs.Count == 0)
+            return Misplaced(directive);
+        if (!ReadUnsigned("slot", out uint slot) || !ReadKind(CoreNames.TryParse, CoreNames.All, "kind of relocation", out CoreRelocationKind kind)
+            || !ReadWordAndNumber("type", out uint type) || !ReadWordAndNumber("access", out uint access))
+            return false;
+        _programs[^1].Relocations.Add(new CoreRelocation((int)slot, kind, type, access));
+        return true;
+    }
+
+    private bool ReadWordAndNumber(string word, out uint number)
+    {
+        number = 0;
+        return _cursor.AcceptWord(word) ? ReadUnsigned(word, out number) : _cursor.Expected($"`{word}`");
     }
 
     private bool ReadBytes(TextSpan directive)
@@ -151,10 +181,8 @@ internal sealed partial class ObjectParserRun
             _bytes.Clear();
             if (_bytesTarget == Target.Map)
                 _maps[^1] = _maps[^1] with { Data = bytes };
-            else if (_bytesTarget == Target.Btf)
-                _btf = bytes;
             else
-                _btfExt = bytes;
+                _btf = bytes;
         }
     }
 

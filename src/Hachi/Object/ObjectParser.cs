@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using Hachi.Asm;
+using Hachi.Btf;
 using Hachi.Isa;
 using Hachi.Text;
 using Hachi.Uapi;
@@ -33,7 +34,7 @@ internal sealed partial class ObjectParserRun(string text, List<Diagnostic> diag
     private readonly Cursor _cursor = new(text, diagnostics);
     private readonly List<MapSpec> _maps = [];
     private readonly Dictionary<string, int> _mapIndex = [];
-    private readonly List<(ProgramSpec Program, List<(int Start, int Length)> Pieces)> _programs = [];
+    private readonly List<(ProgramSpec Program, List<(int Start, int Length)> Pieces, List<LineInfo> Lines, List<CoreRelocation> Relocations)> _programs = [];
     private readonly Dictionary<string, int> _programIndex = [];
     private string _license = "";
     private uint _version;
@@ -63,8 +64,8 @@ internal sealed partial class ObjectParserRun(string text, List<Diagnostic> diag
         foreach ((int map, List<(uint, string)> slots) in _slots)
             _maps[map] = _maps[map] with { Slots = [.. slots] };
         var programs = new List<ProgramSpec>();
-        foreach ((ProgramSpec program, List<(int, int)> pieces) in _programs)
-            programs.Add(Assemble(program, pieces));
+        foreach ((ProgramSpec program, List<(int, int)> pieces, List<LineInfo> lines, List<CoreRelocation> relocations) in _programs)
+            programs.Add(Assemble(program with { Lines = [.. lines], CoreRelocations = [.. relocations] }, pieces));
         return new BpfObject
         {
             License = _license,
@@ -73,7 +74,6 @@ internal sealed partial class ObjectParserRun(string text, List<Diagnostic> diag
             Programs = [.. programs],
             Externs = [.. _externs.Select(each => each.Spec with { Uses = [.. each.Uses] })],
             Btf = _btf,
-            BtfExt = _btfExt,
         };
     }
 
@@ -102,7 +102,7 @@ internal sealed partial class ObjectParserRun(string text, List<Diagnostic> diag
     private void AddProgram(ProgramSpec program)
     {
         _programIndex.TryAdd(program.Name, _programs.Count);
-        _programs.Add((program, []));
+        _programs.Add((program, [], [], []));
     }
 
     private ProgramSpec Assemble(ProgramSpec program, List<(int Start, int Length)> pieces)
@@ -112,7 +112,7 @@ internal sealed partial class ObjectParserRun(string text, List<Diagnostic> diag
             run.ReadLines(start, length);
         run.ResolveLabels();
         Origins.Add([.. run.Origins]);
-        IEnumerable<FunctionSpec> functions = run.Functions.Select(each => new FunctionSpec(each.Name, each.Slot, each.IsGlobal) { Section = each.Section, SectionStart = each.SectionStart });
+        IEnumerable<FunctionSpec> functions = run.Functions.Select(each => new FunctionSpec(each.Name, each.Slot, each.IsGlobal) { BtfType = each.Type });
         if (run.Functions.Count == 0 && run.CalledLabels.ToList() is { Count: > 0 } called)
         {
             // Written by hand: the labels that calls name are the functions, and the program itself is the first.
@@ -141,13 +141,15 @@ internal sealed partial class ObjectParserRun(string text, List<Diagnostic> diag
             ".extern" => ReadExtern(),
             ".use" => ReadUse(word),
             ".program" => ReadProgram(),
-            ".btf" or ".btf_ext" => StartBlob(name),
+            ".btf" => StartBtf(),
+            ".line" => ReadLine(word),
+            ".core" => ReadCore(word),
             _ => _cursor.Report(DiagnosticTable.TextDirective, word, Nearest.To(name, s_directives) is { } near ? $"did you mean `{near}`?" : null, Cursor.Quote(name)),
         };
     }
 
     private static readonly string[] s_directives =
-        [".license", ".version", ".map", ".inner", ".slot", ".bytes", ".extern", ".use", ".program", ".function", ".btf", ".btf_ext", ".quad"];
+        [".license", ".version", ".map", ".inner", ".slot", ".bytes", ".extern", ".use", ".program", ".function", ".line", ".core", ".btf", ".quad"];
 
     // `.program NAME [TYPE] [section "S"] [attach TYPE] [flags N]`
     private bool ReadProgram()

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
 using Hachi.Asm;
+using Hachi.Btf;
 using Hachi.Isa;
 using Hachi.Text;
 using Hachi.Uapi;
@@ -38,8 +39,6 @@ public static class ObjectPrinter
             return text.ToString();
         if (!bpf.Btf.IsEmpty)
             AppendBytes(text.Append(".btf\n"), bpf.Btf);
-        if (!bpf.BtfExt.IsEmpty)
-            AppendBytes(text.Append(".btf_ext\n"), bpf.BtfExt);
         return text.ToString();
     }
 
@@ -106,13 +105,17 @@ public static class ObjectPrinter
         }
         for (; next < program.Functions.Length; next++)
             PrintFunction(text, program.Functions[next], isWhole);
+        foreach (LineInfo each in isWhole ? program.Lines : [])
+            text.Append(CultureInfo.InvariantCulture, $".line {each.Slot} {each.Line} {each.Column} file {each.FileName} text {each.Text}\n");
+        foreach (CoreRelocation each in isWhole ? program.CoreRelocations : [])
+            text.Append(CultureInfo.InvariantCulture, $".core {each.Slot} {CoreNames.Of(each.Kind)} type {each.Type} access {each.Access}\n");
     }
 
     private static void PrintFunction(StringBuilder text, FunctionSpec function, bool isWhole)
     {
         AppendName(text.Append(".function "), function.Name).Append(function.IsGlobal ? " global" : "");
-        if (isWhole && function.Section is not null)
-            AppendQuoted(text.Append(" from "), function.Section).Append(CultureInfo.InvariantCulture, $" {function.SectionStart}");
+        if (isWhole && function.BtfType != 0)
+            text.Append(CultureInfo.InvariantCulture, $" type {function.BtfType}");
         text.Append('\n');
     }
 

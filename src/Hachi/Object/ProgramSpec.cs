@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Hachi.Btf;
 using Hachi.Isa;
 using Hachi.Uapi;
 
@@ -10,11 +11,8 @@ namespace Hachi.Object;
 /// <param name="IsGlobal">Whether it is checked on its own (a global function), or only where it is called.</param>
 public readonly record struct FunctionSpec(string Name, int Start, bool IsGlobal = false)
 {
-    /// <summary>The section of the object file that it stood in, to find what .BTF.ext says of it; null when it stood in none.</summary>
-    public string? Section { get; init; }
-
-    /// <summary>Its first slot in that section.</summary>
-    public int SectionStart { get; init; }
+    /// <summary>Its type in the object's BTF, of kind <see cref="Btf.BtfKind.Func"/>; 0 when that does not tell.</summary>
+    public uint BtfType { get; init; }
 }
 
 /// <summary>
@@ -31,6 +29,12 @@ public sealed record ProgramSpec(string Name, ProgramType Type, ImmutableArray<I
 
     /// <summary>The functions, by start; the first is the program itself. Empty for a program without names.</summary>
     public ImmutableArray<FunctionSpec> Functions { get; init; } = [];
+
+    /// <summary>The lines of the source that made the instructions, by slot; empty when they are not known.</summary>
+    public ImmutableArray<LineInfo> Lines { get; init; } = [];
+
+    /// <summary>What the instructions need to know of the kernel's types, by slot.</summary>
+    public ImmutableArray<CoreRelocation> CoreRelocations { get; init; } = [];
 
     /// <summary>The kind of place that it attaches to, where its section says so.</summary>
     public AttachType? AttachType { get; init; }
@@ -50,7 +54,8 @@ public sealed record ProgramSpec(string Name, ProgramType Type, ImmutableArray<I
     /// <inheritdoc/>
     public bool Equals(ProgramSpec? other) =>
         other is not null && (Name, Type, Section, AttachType, Flags) == (other.Name, other.Type, other.Section, other.AttachType, other.Flags)
-        && Insns.AsSpan().SequenceEqual(other.Insns.AsSpan()) && Functions.SequenceEqual(other.Functions);
+        && Insns.AsSpan().SequenceEqual(other.Insns.AsSpan()) && Functions.SequenceEqual(other.Functions)
+        && Lines.AsSpan().SequenceEqual(other.Lines.AsSpan()) && CoreRelocations.AsSpan().SequenceEqual(other.CoreRelocations.AsSpan());
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Name, Type, Section, Insns.Length, Insns.IsEmpty ? default : Insns[^1]);

@@ -13,48 +13,47 @@ public readonly record struct SourceLine(string File, int Line, int Column, stri
     public string Place => $"{File[(File.LastIndexOf('/') + 1)..]}:{Line}";
 }
 
-/// <summary>Finds the source of instructions in an object that carries line information (.BTF.ext).</summary>
+/// <summary>Finds the source of instructions in an object that carries line information.</summary>
 public sealed class SourceLines
 {
     private readonly BtfTypes? _types;
-    private readonly Dictionary<string, BtfLine[]> _lines = [];
 
-    /// <summary>Reads the object's line information.</summary>
+    /// <summary>Reads the object's types, which hold the texts.</summary>
     public SourceLines(BpfObject bpf)
     {
         ArgumentNullException.ThrowIfNull(bpf);
-        if (!bpf.BtfExt.IsEmpty && BtfReader.TryRead(bpf.Btf.AsMemory(), out _types, out _))
-            _lines = BtfLines.Read(bpf.BtfExt.AsSpan(), _types!);
+        if (bpf.Programs.Any(program => !program.Lines.IsEmpty) && BtfReader.TryRead(bpf.Btf.AsMemory(), out _types, out _))
+            IsEmpty = false;
     }
 
-    /// <summary>Whether there is any.</summary>
-    public bool IsEmpty => _lines.Count == 0;
+    /// <summary>Whether there is no line information.</summary>
+    public bool IsEmpty { get; } = true;
 
     /// <summary>The line that made the instruction of a slot; null when that is not known.</summary>
     public SourceLine? At(ProgramSpec program, int slot)
     {
         ArgumentNullException.ThrowIfNull(program);
-        // The last function that begins at the slot or in front of it.
+        int function = LastFrom(program.Functions.AsSpan(), slot, each => each.Start), line = LastFrom(program.Lines.AsSpan(), slot, each => each.Slot);
+        // A line of the function in front says nothing.
+        bool isKnown = _types is not null && line >= 0 && (function < 0 || program.Lines[line].Slot >= program.Functions[function].Start);
+        if (!isKnown)
+            return null;
+        LineInfo found = program.Lines[line];
+        return new SourceLine(_types!.StringAt(found.FileName), found.Line, found.Column, _types.StringAt(found.Text).Trim());
+    }
+
+    // The last that begins at a slot or in front of it; -1 for none.
+    private static int LastFrom<T>(ReadOnlySpan<T> items, int slot, Func<T, int> start)
+    {
         int index = -1;
-        for (int low = 0, high = program.Functions.Length - 1; low <= high;)
+        for (int low = 0, high = items.Length - 1; low <= high;)
         {
             int middle = (low + high) / 2;
-            if (program.Functions[middle].Start <= slot)
+            if (start(items[middle]) <= slot)
                 (index, low) = (middle, middle + 1);
             else
                 high = middle - 1;
         }
-        if (index < 0 || program.Functions[index] is not { Section: { } section } function || !_lines.TryGetValue(section, out BtfLine[]? lines))
-            return null;
-        int there = function.SectionStart + slot - function.Start;
-        int found = Array.BinarySearch(lines, new BtfLine(there, 0, 0, 0, 0), s_bySlot);
-        if (found < 0)
-            found = ~found - 1;
-        if (found < 0 || lines[found].Slot < function.SectionStart)
-            return null;
-        BtfLine line = lines[found];
-        return new SourceLine(_types!.StringAt(line.FileName), line.Line, line.Column, _types.StringAt(line.Text).Trim());
+        return index;
     }
-
-    private static readonly Comparer<BtfLine> s_bySlot = Comparer<BtfLine>.Create((a, b) => a.Slot.CompareTo(b.Slot));
 }

@@ -21,7 +21,7 @@ public static partial class DiagnosticTable
         LinkStaticProgram = Add("HO0108", Severity.Warning, "'{0}' in section '{1}' is static: it is no program of its own", "Only global functions outside .text are programs."),
         LinkDataPointer = Add("HO0109", Severity.Warning, "section '{0}', offset 0x{1:x}: a pointer in data stays empty", "Where things lie is known only at run time; fill such pointers in by code."),
 
-        TextDirective = Add("HO0201", Severity.Error, "unknown directive {0}", "Known are .license, .version, .map, .inner, .slot, .bytes, .extern, .use, .program, .function, .btf and .btf_ext."),
+        TextDirective = Add("HO0201", Severity.Error, "unknown directive {0}", "Known are .license, .version, .map, .inner, .slot, .bytes, .extern, .use, .program, .function, .line, .core and .btf."),
         TextAttribute = Add("HO0202", Severity.Error, "unknown attribute {0}", "The attributes of each directive are listed in docs/objects.md."),
         TextUnknownName = Add("HO0203", Severity.Error, "there is no {0} {1}", "The name must be defined in the same text."),
         TextDuplicate = Add("HO0204", Severity.Error, "{0} {1} is already defined", "Names of maps and of programs are unique in an object."),

@@ -37,7 +37,7 @@ public sealed class BtfFuzzTests
         // Structure n has 40 anonymous members of type n + 1, which would be 40^100 of them; the last holds the first.
         const int Structures = 100;
         for (uint n = 1; n <= Structures; n++)
-            writer.Struct([.. Enumerable.Repeat(("", n % Structures + 1), 40)], 8);
+            writer.Struct("", 8, [.. Enumerable.Repeat(new BtfMember("", n % Structures + 1, 0, 0), 40)]);
         uint pointer = writer.Pointer(Structures + 1);
         Assert.True(BtfReader.TryRead(writer.ToArray(), out BtfTypes? types, out _));
         Assert.Null(types!.AlignOf(1));

@@ -23,7 +23,8 @@ public sealed class ElfObjectTests
         foreach (ProgramSpec program in bpf.Programs)
             Assert.Empty(Validity.Check(program.Insns.AsSpan(), ValidityRules.Kernel));
         Assert.NotEmpty(bpf.Btf);
-        Assert.NotEmpty(bpf.BtfExt);
+        Assert.All(bpf.Programs, program => Assert.NotEmpty(program.Lines));
+        Assert.All(bpf.Programs, program => Assert.All(program.Functions, function => Assert.NotEqual(0u, function.BtfType)));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Text;
 using CsCheck;
+using Hachi.Btf;
 using Hachi.Asm;
 using Hachi.Isa;
 using Hachi.Object;
@@ -61,6 +62,20 @@ public sealed class ElfWriterTests
             Assert.Equal(bpf.Externs.Select(each => (each.Name, each.Kind, each.IsWeak)), read.Externs.Select(each => (each.Name, each.Kind, each.IsWeak)));
             AssertSamePrograms(bpf, read);
         }
+    }
+
+    [Fact]
+    public void Information_on_functions_lines_and_types_moves_along()
+    {
+        BpfObject bpf = ElfObjectTests.Read(Clang.Build(Sources.Relocations));
+        Assert.Contains(bpf.Programs, program => !program.CoreRelocations.IsEmpty);
+        Assert.Contains(bpf.Programs, program => program.Functions.Length > 1);
+        AssertSamePrograms(bpf, ElfObjectTests.Read(ElfObjectWriter.Write(bpf)));
+        // A map that is changed, or new, is described behind the types that are there.
+        BpfObject changed = bpf with { Maps = [.. bpf.Maps.Select(map => map with { MaxEntries = 77 }), new MapSpec("more", MapType.Hash, 4, 8, 3)] };
+        BpfObject read = ElfObjectTests.Read(ElfObjectWriter.Write(changed));
+        AssertSamePrograms(changed, read);
+        Assert.Equal(changed.Maps.Select(map => map with { KeyType = 0, ValueType = 0 }), read.Maps.Select(map => map with { KeyType = 0, ValueType = 0 }));
     }
 
     [Fact]
@@ -130,6 +145,27 @@ public sealed class ElfWriterTests
             ProgramSpec other = actual.FindProgram(program.Name)!;
             Assert.Equal((program.Type, program.Section, program.Flags, program.AttachType), (other.Type, other.Section, other.Flags, program.AttachType is null ? null : other.AttachType));
             Assert.Equal(Functions(expected, program), Functions(actual, other));
+            Assert.Equal(Information(expected, program), Information(actual, other));
+        }
+    }
+
+    // Types of functions, lines and relocations, by the function that they stand in.
+    private static SortedSet<string> Information(BpfObject bpf, ProgramSpec program)
+    {
+        _ = BtfReader.TryRead(bpf.Btf.AsMemory(), out BtfTypes? types, out _);
+        var all = new SortedSet<string>(StringComparer.Ordinal);
+        foreach (FunctionSpec function in program.Functions.Where(function => function.BtfType != 0))
+            all.Add($"{function.Name}: {function.BtfType}");
+        foreach (LineInfo line in program.Lines)
+            all.Add($"{At(line.Slot)}: {line.Line}:{line.Column} {types?.StringAt(line.FileName)} {types?.StringAt(line.Text)}");
+        foreach (CoreRelocation relocation in program.CoreRelocations)
+            all.Add($"{At(relocation.Slot)}: {relocation.Kind} {relocation.Type} {types?.StringAt(relocation.Access)}");
+        return all;
+
+        string At(int slot)
+        {
+            FunctionSpec function = program.Functions.LastOrDefault(function => function.Start <= slot);
+            return $"{function.Name}+{slot - function.Start}";
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using CsCheck;
+using Hachi.Btf;
 using Hachi.Isa;
 using Hachi.Object;
 using Hachi.Uapi;
@@ -58,21 +59,21 @@ internal static class RandomObjects
         from attach in Gen.Int[-1, 60]
         from flags in Gen.UInt[0, 100]
         from pieces in s_piece.Array[0, 8]
-        from functions in Gen.Select(s_name, Gen.Int[0, 30], Gen.Bool, s_name, Gen.Int[0, 9]).Array[0, 4]
-        select Program(name, kind, section, attach, flags, [.. pieces.SelectMany(piece => piece)], functions);
+        from functions in Gen.Select(s_name, Gen.Int[0, 30], Gen.Bool, Gen.UInt[0, 3]).Array[0, 4]
+        from more in Gen.Select(Gen.Int[0, 30], Gen.UInt, Gen.UInt, Gen.Int[0, 12], Gen.Int[0, 1023]).Array[0, 3]
+        select Program(name, kind, section, attach, flags, [.. pieces.SelectMany(piece => piece)], functions, more);
 
     /// <summary>Objects.</summary>
     public static Gen<BpfObject> Objects { get; } =
         from maps in s_map.Array[0, 4]
         from programs in s_program.Array[0, 3]
         from externs in Gen.Select(s_name, Gen.Int[0, 2], Gen.Bool, Gen.UInt[0, 3], Gen.Int[0, 20].Array[0, 3]).Array[0, 2]
-        from rest in Gen.Select(s_name, Gen.UInt, s_bytes, s_bytes)
+        from rest in Gen.Select(s_name, Gen.UInt, s_bytes)
         select new BpfObject
         {
             License = rest.Item1,
             KernelVersion = rest.Item2,
             Btf = rest.Item3,
-            BtfExt = rest.Item4,
             Maps = [.. maps.DistinctBy(map => map.Name)],
             Programs = [.. programs.DistinctBy(program => program.Name)],
             Externs = [.. externs.Select(each => new ExternSpec(each.Item1, (ExternKind)each.Item2)
@@ -83,20 +84,22 @@ internal static class RandomObjects
             })],
         };
 
-    private static ProgramSpec Program(string name, int kind, string section, int attach, uint flags, Insn[] insns, (string, int, bool, string, int)[] functions)
+    private static ProgramSpec Program(string name, int kind, string section, int attach, uint flags, Insn[] insns, (string, int, bool, uint)[] functions, (int, uint, uint, int, int)[] more)
     {
         // Functions begin at instructions, in order.
         int[] starts = [.. ObjectPrinter.Lines(new BpfObject(), new ProgramSpec("", ProgramType.Unspec, [.. insns])).Select(line => line.Slot)];
         var all = new List<FunctionSpec>();
-        foreach ((string function, int at, bool isGlobal, string from, int slot) in functions)
+        foreach ((string function, int at, bool isGlobal, uint type) in functions)
             if (starts.Length > 0)
-                all.Add(new FunctionSpec(function, starts[at % starts.Length], isGlobal) { Section = slot == 0 ? null : from, SectionStart = slot });
+                all.Add(new FunctionSpec(function, starts[at % starts.Length], isGlobal) { BtfType = type });
         return new ProgramSpec(name, (ProgramType)kind, [.. insns])
         {
             Section = section,
             AttachType = attach < 0 ? null : (AttachType)attach,
             Flags = flags,
             Functions = [.. all.OrderBy(function => function.Start)],
+            Lines = [.. more.Select(each => new LineInfo(each.Item1, each.Item2, each.Item3, each.Item4, each.Item5))],
+            CoreRelocations = [.. more.Select(each => new CoreRelocation(each.Item1, (CoreRelocationKind)each.Item4, each.Item2, each.Item3))],
         };
     }
 }

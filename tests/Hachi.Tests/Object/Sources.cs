@@ -59,6 +59,17 @@ internal static class Sources
         SEC("tc") int use(void *ctx) { return LINUX_KERNEL_VERSION + (&bpf_link_fops != 0) + bpf_kfunc_example(3); }
         """;
 
+    /// <summary>CO-RE relocations in programs and in functions that they share.</summary>
+    public const string Relocations = """
+        #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+        struct task_struct { int pid; int tgid; struct task_struct *real_parent; };
+        #pragma clang attribute pop
+        struct { __uint(type, 1); __uint(max_entries, 16); __type(key, u32); __type(value, u64); } seen SEC(".maps");
+        static __noinline int parent(struct task_struct *task) { return task->real_parent->tgid; }
+        SEC("tp_btf/sched_switch") int first(u64 *ctx) { struct task_struct *task = (void *)ctx[1]; u32 key = task->pid; map_lookup_elem(&seen, &key); return parent(task); }
+        SEC("tp_btf/sched_switch") int second(u64 *ctx) { struct task_struct *task = (void *)ctx[2]; return parent(task) + task->tgid; }
+        """;
+
     /// <summary>A map as objects before BTF had them.</summary>
     public const string OldMaps = """
         struct bpf_map_def { u32 type, key_size, value_size, max_entries, map_flags; };
