@@ -12,7 +12,10 @@ internal sealed class RandomEbpf(Random random)
     /// <summary>Bytes of the context.</summary>
     public const int ContextBytes = 256;
 
-    private const int StackWords = 8, Context = 6;
+    /// <summary>The register that points at the context, and the one that holds nothing between two statements.</summary>
+    public const int Context = 6, Scratch = 1;
+
+    private const int StackWords = 8;
     private static readonly int[] s_registers = [0, 2, 3, 4, 5, 7, 8, 9];
     private static readonly int[] s_jumps = [Jeq, Jgt, Jge, Jset, Jne, Jsgt, Jsge, Jlt, Jle, Jslt, Jsle];
     private static readonly int[] s_alu = [Add, Sub, Mul, Div, Or, And, Lsh, Rsh, Mod, Xor, Mov, Arsh];
