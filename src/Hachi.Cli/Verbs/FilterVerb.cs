@@ -19,7 +19,7 @@ internal sealed class FilterVerb : IVerb
     private readonly Option<bool> _stats = new("--stats") { Description = "Say on standard error what was read, what matched and how fast" };
     private readonly Option<string[]> _split = new("--split") { Description = "In the same pass, write what matches EXPR into OUT; may be repeated", HelpName = "OUT EXPR", Arity = new ArgumentArity(2, 2), AllowMultipleArgumentsPerToken = true };
     private readonly Option<string?> _meta = new("--meta") { Description = "Packet metadata: mark=7,vlan_tci=100,...", HelpName = "NAME=VALUE,..." };
-    private readonly Option<string> _engine = new("--engine") { Description = "auto, interp or il", DefaultValueFactory = _ => "auto" };
+    private readonly Option<string> _engine = new("--engine") { Description = "auto, interp, il or x64", DefaultValueFactory = _ => "auto" };
     private readonly Option<bool> _json = new("--json") { Description = "One JSON object a line: for each packet, or with --count for each file" };
 
     public string Name => "filter";
@@ -93,10 +93,11 @@ internal sealed class FilterVerb : IVerb
     {
         "auto" => FilterEngineKind.Auto,
         "interp" => FilterEngineKind.Interpreter,
-        "il" when FilterEngine.CanCompile => FilterEngineKind.Il,
-        "il" => throw new CommandException("this build has no engine 'il'", "it was compiled ahead of time, where nothing can be compiled at run time; use --engine interp"),
-        "x64" => throw new CommandException("this build has no engine 'x64' for capture filters", "use --engine auto"),
-        _ => throw new CommandException($"there is no engine '{name}'", "engines: auto, interp, il"),
+        "il" when FilterEngine.Has(FilterEngineKind.Il) => FilterEngineKind.Il,
+        "il" => throw new CommandException("this build has no engine 'il'", "it was compiled ahead of time, where nothing can be compiled at run time; use --engine auto"),
+        "x64" when FilterEngine.Has(FilterEngineKind.X64) => FilterEngineKind.X64,
+        "x64" => throw new CommandException("there is no engine 'x64' here", "it needs an x86-64 processor; use --engine auto"),
+        _ => throw new CommandException($"there is no engine '{name}'", "engines: auto, interp, il, x64"),
     };
 
     private static void WriteStats(Shell shell, FilterRun run, TimeSpan time)

@@ -2,6 +2,7 @@ using Hachi.Captures;
 using Hachi.Ir;
 using Hachi.Isa;
 using Hachi.Vm.Jit;
+using Hachi.Vm.Jit.Packets;
 
 namespace Hachi.Vm;
 
@@ -16,10 +17,14 @@ public enum FilterEngineKind : byte
 
     /// <summary>Compiled to IL at once; where the runtime has no dynamic code, or the program is one that is not compiled, interpreted all the same.</summary>
     Il,
+
+    /// <summary>Compiled to x86-64 machine code at once, in native builds too; interpreted on other processors, and when the program is one that is not compiled.</summary>
+    X64,
 }
 
 /// <summary>
-/// Runs one filter over many packets. Interprets at first; on a runtime with dynamic code it compiles to IL in the background and switches over.
+/// Runs one filter over many packets. Interprets at first; where there is a compiler (to IL on a runtime with dynamic code, to machine code in native builds on x86-64) it compiles in the
+/// background and switches over.
 /// Instances may be shared between threads.
 /// </summary>
 public sealed class FilterEngine
@@ -45,16 +50,22 @@ public sealed class FilterEngine
         ArgumentNullException.ThrowIfNull(program);
         _program = program;
         _decoded = new DecodedProgram(program);
-        _kind = IlCompiler.IsSupported ? kind : FilterEngineKind.Interpreter;
+        _kind = Has(kind) ? kind : FilterEngineKind.Interpreter;
         _makeFunction = makeFunction;
         foreach (ClassicInsn insn in program.Insns)
             ReadsMetadata |= (insn.Code & (ClassicOpcode.ClassMask | ClassicOpcode.ModeMask)) == (ClassicOpcode.Ld | ClassicOpcode.Abs) && insn.K >= Extension.NetOff;
-        if (_kind == FilterEngineKind.Il)
+        if (_kind is FilterEngineKind.Il or FilterEngineKind.X64)
             Compile();
     }
 
-    /// <summary>Whether this runtime can compile filters at all.</summary>
-    public static bool CanCompile => IlCompiler.IsSupported;
+    /// <summary>Whether this build on this processor can run filters in a way; where it cannot, they are interpreted.</summary>
+    public static bool Has(FilterEngineKind kind) => kind switch
+    {
+        FilterEngineKind.Auto => IlCompiler.IsSupported || PacketCode.IsSupported,
+        FilterEngineKind.Il => IlCompiler.IsSupported,
+        FilterEngineKind.X64 => PacketCode.IsSupported,
+        _ => true,
+    };
 
     /// <summary>Whether a verdict may depend on metadata; if not, an empty one does.</summary>
     public bool ReadsMetadata { get; }
@@ -140,7 +151,8 @@ public sealed class FilterEngine
         _makeFunction = null;
         if (function is null)
             return; // a loop, for example: interpreted for good
-        _select = IlCompiler.Select(function);
-        _verdict = IlCompiler.Verdict(function);
+        bool toIl = _kind == FilterEngineKind.Il || (_kind == FilterEngineKind.Auto && IlCompiler.IsSupported);
+        _select = toIl ? IlCompiler.Select(function) : PacketCode.Select(function);
+        _verdict = toIl ? IlCompiler.Verdict(function) : PacketCode.Verdict(function);
     }
 }

@@ -10,14 +10,16 @@ namespace Hachi.Tests.Vm;
 public sealed class CaptureFilterRunnerTests
 {
     [Theory]
-    [InlineData(CaptureFormat.Pcap)]
-    [InlineData(CaptureFormat.Pcapng)]
-    public void Several_filters_in_one_pass_write_what_each_alone_would(CaptureFormat format)
+    [InlineData(CaptureFormat.Pcap, FilterEngineKind.Il)]
+    [InlineData(CaptureFormat.Pcapng, FilterEngineKind.Il)]
+    [InlineData(CaptureFormat.Pcap, FilterEngineKind.X64)]
+    [InlineData(CaptureFormat.Pcapng, FilterEngineKind.Auto)]
+    public void Several_filters_in_one_pass_write_what_each_alone_would(CaptureFormat format, FilterEngineKind kind)
     {
         byte[] capture = Sample(format, 3_000);
         string[] expressions = ["tcp", "udp port 53", "", "greater 100000"];
         MemoryStream[] together = [.. expressions.Select(_ => new MemoryStream())];
-        long[] counts = Filter(capture, expressions, together, FilterEngineKind.Il);
+        long[] counts = Filter(capture, expressions, together, kind);
         for (int i = 0; i < expressions.Length; i++)
         {
             var alone = new MemoryStream();

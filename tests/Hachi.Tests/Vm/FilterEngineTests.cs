@@ -31,12 +31,14 @@ public sealed class FilterEngineTests
             if (!CaptureFilter.TryCompile(expression, LinkType.Ethernet, null, out CaptureFilter? filter, out _))
                 continue;
             var il = new FilterEngine(filter.Program, FilterEngineKind.Il, filter.MakeFunction);
+            var machine = new FilterEngine(filter.Program, FilterEngineKind.X64, filter.MakeFunction);
             var plain = new FilterEngine(filter.Program, FilterEngineKind.Interpreter);
             compiled += il.IsCompiled ? 1 : 0;
             foreach ((byte[] data, uint length) in packets)
             {
                 uint expected = ClassicInterpreter.Run(filter.Program, data, length, default);
                 Assert.True(expected == il.Run(data, length), $"compiled '{expression}' on {Convert.ToHexString(data)}: not {expected}");
+                Assert.True(expected == machine.Run(data, length), $"machine code of '{expression}' on {Convert.ToHexString(data)}: not {expected}");
                 Assert.True(expected == plain.Run(data, length), $"decoded '{expression}' on {Convert.ToHexString(data)}: not {expected}");
             }
         }
@@ -58,11 +60,13 @@ public sealed class FilterEngineTests
             if (!CaptureFilter.TryCompile(expression, LinkType.Ethernet, null, out CaptureFilter? filter, out _))
                 continue;
             var il = new FilterEngine(filter.Program, FilterEngineKind.Il, filter.MakeFunction);
+            var machine = new FilterEngine(filter.Program, FilterEngineKind.X64, filter.MakeFunction);
             compiled += il.IsCompiled ? 1 : 0;
             foreach (byte[] data in packets)
             {
                 uint expected = ClassicInterpreter.Run(filter.Program, data, (uint)data.Length, default);
                 Assert.True(expected == il.Run(data, (uint)data.Length), $"compiled '{expression}' on {Convert.ToHexString(data)}: not {expected}. {Volume.Note}");
+                Assert.True(expected == machine.Run(data, (uint)data.Length), $"machine code of '{expression}' on {Convert.ToHexString(data)}: not {expected}. {Volume.Note}");
             }
         }
         Assert.True(compiled > 30, $"only {compiled} were compiled");

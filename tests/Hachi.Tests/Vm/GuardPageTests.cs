@@ -1,9 +1,11 @@
 using System.Runtime.InteropServices;
 using Hachi.Captures;
+using Hachi.Ir;
 using Hachi.Isa;
 using Hachi.Tests.Support;
 using Hachi.Vm;
 using Hachi.Vm.Jit;
+using Hachi.Vm.Jit.Packets;
 
 namespace Hachi.Tests.Vm;
 
@@ -28,7 +30,8 @@ public sealed partial class GuardPageTests
         for (int i = Volume.Of(50_000, 250); i > 0; i--)
         {
             var program = new ClassicProgram(random.Next(4) == 0 ? ClassicPrograms.Hostile(random) : ClassicPrograms.Plain(random));
-            VerdictCode? code = IlCompiler.Lift(program) is { } function ? IlCompiler.Verdict(function) : null;
+            IrFunction? function = IlCompiler.Lift(program);
+            VerdictCode? code = function is null ? null : IlCompiler.Verdict(function), machine = function is null ? null : PacketCode.Verdict(function);
             compiled += code is null ? 0 : 1;
             var decoded = new DecodedProgram(program);
             for (int n = 0; n < 80; n++)
@@ -43,6 +46,8 @@ public sealed partial class GuardPageTests
                 Assert.True(expected == found, $"{found}, not {expected}, over {length} bytes\n{string.Join('\n', program.Insns.ToArray())}\n{Convert.ToHexString(frame)}\n{Volume.Note}");
                 if (code is not null)
                     Assert.Equal(expected, code(packet, (uint)length, 99, &none));
+                if (machine is not null)
+                    Assert.Equal(expected, machine(packet, (uint)length, 99, &none));
             }
         }
         Assert.True(compiled > 50);

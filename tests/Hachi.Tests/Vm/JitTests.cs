@@ -4,6 +4,7 @@ using Hachi.Isa;
 using Hachi.Tests.Support;
 using Hachi.Vm;
 using Hachi.Vm.Jit;
+using Hachi.Vm.Jit.Packets;
 using static Hachi.Isa.ClassicOpcode;
 
 namespace Hachi.Tests.Vm;
@@ -33,9 +34,13 @@ public sealed class JitTests
             var program = new ClassicProgram(ClassicPrograms.PacketOnly(random));
             if (IlCompiler.Lift(program) is not { } function || IlCompiler.Select(function) is not { } select)
                 continue;
+            SelectCode? machine = PacketCode.Select(function);
+            Assert.True(machine is not null || !PacketCode.IsSupported);
             byte[][] frames = [.. Enumerable.Range(0, 50).Select(_ => ClassicPrograms.Frame(random))];
             int[] expected = [.. Enumerable.Range(0, frames.Length).Where(f => ClassicInterpreter.Run(program, frames[f], (uint)frames[f].Length + 5, default) != 0)];
             Assert.Equal(expected, Select(select, frames));
+            if (machine is not null)
+                Assert.Equal(expected, Select(machine, frames));
             selected++;
         }
         Assert.True(selected > 40, "hardly a program was compiled");
@@ -77,20 +82,26 @@ public sealed class JitTests
         f.Blocks[entry] = f.Blocks[entry] with { End = IrEnd.Member, A = f.Intern(IrOp.Length, 0, 0, 0, 0, -1), B = 0, True = yes, False = no };
         VerdictCode code = IlCompiler.Verdict(f)!;
         Assert.Equal(expectedForFive, Run(code, [], 5, default));
+        VerdictCode machine = PacketCode.IsSupported ? PacketCode.Verdict(f)! : code;
         foreach ((uint lo, uint hi) in parts)
             foreach (uint word in (uint[])[lo, hi, lo - 1, hi + 1])
+            {
                 Assert.Equal(set.Contains(word) ? 1u : 0u, Run(code, [], word, default));
+                Assert.Equal(set.Contains(word) ? 1u : 0u, Run(machine, [], word, default));
+            }
     }
 
     private static void Compare(string name, Func<Random, ClassicInsn[]> make, int full, int share, double compiledMin)
     {
         Random random = Volume.Random(name);
-        int compiled = 0, programs = Volume.Of(full, share);
+        int compiled = 0, machines = 0, programs = Volume.Of(full, share);
         for (int i = 0; i < programs; i++)
         {
             var program = new ClassicProgram(make(random));
-            VerdictCode? code = IlCompiler.Lift(program) is { } function ? IlCompiler.Verdict(function) : null;
+            IrFunction? function = IlCompiler.Lift(program);
+            VerdictCode? code = function is null ? null : IlCompiler.Verdict(function), machine = function is null ? null : PacketCode.Verdict(function);
             compiled += code is null ? 0 : 1;
+            machines += machine is null ? 0 : 1;
             var decoded = new DecodedProgram(program);
             for (int f = 0; f < FramesPerProgram; f++)
             {
@@ -101,13 +112,17 @@ public sealed class JitTests
                 uint expected = ClassicInterpreter.Run(program, frame, wire, metadata);
                 uint fast = decoded.Run(frame, wire, metadata);
                 Assert.True(expected == fast, $"interpreter {expected}, decoded {fast}: {Text(program)} on {Convert.ToHexString(frame)}, wire {wire}. {Volume.Note}");
-                if (code is null)
-                    continue;
-                uint got = Run(code, frame, wire, metadata);
-                Assert.True(expected == got, $"interpreter {expected}, compiled {got}: {Text(program)} on {Convert.ToHexString(frame)}, wire {wire}. {Volume.Note}");
+                foreach (VerdictCode? made in (ReadOnlySpan<VerdictCode?>)[code, machine])
+                {
+                    if (made is null)
+                        continue;
+                    uint got = Run(made, frame, wire, metadata);
+                    Assert.True(expected == got, $"interpreter {expected}, {(made == code ? "IL" : "x64")} {got}: {Text(program)} on {Convert.ToHexString(frame)}, wire {wire}. {Volume.Note}");
+                }
             }
         }
         Assert.True(compiled > programs * compiledMin, $"only {compiled} of {programs} programs were compiled");
+        Assert.True(!PacketCode.IsSupported || machines > programs * compiledMin / 2, $"only {machines} of {programs} programs were compiled to machine code");
     }
 
     private static unsafe uint Run(VerdictCode code, byte[] frame, uint wire, PacketMetadata metadata)

@@ -75,7 +75,8 @@ internal static class IlCompiler
         return method.CreateDelegate<SelectCode>();
     }
 
-    private static bool IsCompilable(IrFunction f)
+    /// <summary>Whether a function is small and shallow enough to be compiled, and without loops.</summary>
+    internal static bool IsCompilable(IrFunction f)
     {
         if (f.ValueCount > ValuesMax || f.BlockCount > BlocksMax || Order(f) is null)
             return false;

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Reflection.Emit;
+using System.Runtime.InteropServices;
 using Hachi.Ir;
 
 namespace Hachi.Vm.Jit;
@@ -11,9 +12,6 @@ namespace Hachi.Vm.Jit;
 [RequiresDynamicCode("emits IL")]
 internal sealed class IlEmitter
 {
-    /// <summary>A frame on Ethernet has at least so many bytes: what lies behind is checked where it is read.</summary>
-    private const int CommonLengthMin = 60;
-
     private readonly IrFunction _f;
     private readonly ILGenerator _il;
     private readonly IlFrame _frame;
@@ -37,7 +35,7 @@ internal sealed class IlEmitter
     public void Emit()
     {
         _frame.Prologue(_il);
-        (int furthest, int checks) = FixedLoads();
+        (int furthest, int checks) = FixedLoads.Of(_f, CollectionsMarshal.AsSpan(_order));
         if (checks > 1)
         {
             Label shortPackets = _il.DefineLabel();
@@ -49,20 +47,6 @@ internal sealed class IlEmitter
         }
         EmitBody(0);
         _frame.Epilogue(_il);
-    }
-
-    /// <summary>How far the loads at fixed places reach, as far as a common packet goes, and how many different reaches there are.</summary>
-    private (int Furthest, int Checks) FixedLoads()
-    {
-        var ends = new SortedSet<int>();
-        foreach (int b in _order)
-            for (int r = _f.Blocks[b].Require; r >= 0; r = _f.Requires[r].Next)
-            {
-                ref IrValue v = ref _f.Values[_f.Requires[r].Value];
-                if (v.Op == IrOp.LoadPacket && v.A == IrFunction.Zero && (long)v.Imm + v.Size <= CommonLengthMin)
-                    ends.Add((int)v.Imm + v.Size);
-            }
-        return (ends.Count > 0 ? ends.Max : 0, ends.Count);
     }
 
     private void EmitBody(int lengthMin)
@@ -113,16 +97,7 @@ internal sealed class IlEmitter
     /// <summary>All requirements of a block; of the loads at fixed places only the furthest is checked, for all of them.</summary>
     private void EmitRequirements(int b, IlFacts facts)
     {
-        int furthest = -1;
-        ulong end = 0;
-        for (int r = _f.Blocks[b].Require; r >= 0; r = _f.Requires[r].Next)
-        {
-            ref IrValue v = ref _f.Values[_f.Requires[r].Value];
-            if (v.Op != IrOp.LoadPacket || v.A != IrFunction.Zero || v.Imm + v.Size <= end)
-                continue;
-            end = v.Imm + v.Size;
-            furthest = _f.Requires[r].Value;
-        }
+        int furthest = FixedLoads.Furthest(_f, b);
         if (furthest >= 0)
             _values.Require(furthest, facts);
         for (int r = _f.Blocks[b].Require; r >= 0; r = _f.Requires[r].Next)

@@ -41,6 +41,13 @@ internal sealed class IlFacts
         return 0;
     }
 
+    /// <summary>Whether the bytes of a load are known to be there.</summary>
+    public bool IsPresent(IrFunction f, in IrValue load)
+    {
+        long end = (long)load.Imm + load.Size;
+        return Present(load.A) >= end || (load.A != IrFunction.Zero && IrFold.Mask(f, load.A) + end <= Present(IrFunction.Zero));
+    }
+
     /// <summary>Notes a check that was passed.</summary>
     public void SetPresent(int basis, long bytes)
     {

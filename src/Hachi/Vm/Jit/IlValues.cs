@@ -179,7 +179,7 @@ internal sealed class IlValues
 
     private void Load(in IrValue v, IlFacts facts)
     {
-        if (!IsPresent(v, facts))
+        if (!facts.IsPresent(_f, v))
             throw new InvalidOperationException("a load was emitted before its check"); // never unchecked: a stray access would end the process
         _frame.PushPacket(_il);
         if (v.A != IrFunction.Zero)
@@ -213,17 +213,10 @@ internal sealed class IlValues
         }
     }
 
-    /// <summary>Whether facts say that the bytes of a load are there.</summary>
-    private bool IsPresent(in IrValue v, IlFacts facts)
-    {
-        long end = (long)v.Imm + v.Size;
-        return facts.Present(v.A) >= end || (v.A != IrFunction.Zero && IrFold.Mask(_f, v.A) + end <= facts.Present(IrFunction.Zero));
-    }
-
     /// <summary>Rejects unless the bytes of a load are present; nothing is emitted where facts say that they are.</summary>
     private void CheckLoad(in IrValue v, IlFacts facts)
     {
-        if (IsPresent(v, facts))
+        if (facts.IsPresent(_f, v))
             return;
         long end = (long)v.Imm + v.Size;
         if (v.A == IrFunction.Zero)
