@@ -3,6 +3,7 @@ using Hachi.Captures;
 using Hachi.Ir;
 using Hachi.Vm;
 using Hachi.Vm.Jit;
+using Hachi.Vm.Jit.Packets;
 using SharpPcap.LibPcap;
 
 namespace Hachi.Bench;
@@ -20,17 +21,19 @@ internal static class EngineBench
         string tool = BuildTool();
         (byte[] bytes, PacketRecord[] all) = Load(capture);
         PacketSet stream = new(bytes, all), l3 = PacketSet.Compact(bytes, all, L3Packets, BytesKept), hot = PacketSet.Compact(bytes, all, HotPackets, BytesKept);
-        Console.WriteLine($"{"ns/packet",-16}{"libpcap",9}{"",8}{"",8} | {"batch",7}{"",8}{"",8} | {"single",7}{"",8}{"",8} | {"interp",7}{"",8}{"",8} | {"SharpPcap",9}");
+        Console.WriteLine($"{"ns/packet",-16}{"libpcap",9}{"",8}{"",8} | {"batch",7}{"",8}{"",8} | {"x64",7}{"",8}{"",8} | {"single",7}{"",8}{"",8} | {"interp",7}{"",8}{"",8} | {"SharpPcap",9}");
         foreach ((string name, string expression) in Filters.All)
         {
             double[] libpcap = [.. Cpu.Output(tool, capture, repeats.ToString(CultureInfo.InvariantCulture), expression).Split(' ').Skip(2).Select(w => double.Parse(w, CultureInfo.InvariantCulture))];
             SelectCode? select = function(expression) is { } f ? IlCompiler.Select(f) : null;
+            SelectCode? machine = function(expression) is { } g ? PacketCode.Select(g) : null;
             FilterEngine single = compile(expression, FilterEngineKind.Il);
             FilterEngine interpreter = compile(expression, FilterEngineKind.Interpreter);
             string Row(Func<PacketSet, double> time) => string.Create(CultureInfo.InvariantCulture, $" | {time(stream),7:F1}{time(l3),8:F1}{time(hot),8:F1}");
             using BpfProgram sharp = BpfProgram.Create(PacketDotNet.LinkLayers.Ethernet, expression);
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-16}{libpcap[0],9:F1}{libpcap[1],8:F1}{libpcap[2],8:F1}")
                 + (select is null ? "" : Row(set => set.Time(repeats, s => s.Select(select))))
+                + (machine is null ? "" : Row(set => set.Time(repeats, s => s.Select(machine))))
                 + Row(set => set.Time(repeats, s => s.Single(single)))
                 + Row(set => set.Time(repeats, s => s.Single(interpreter)))
                 + string.Create(CultureInfo.InvariantCulture, $" | {hot.Time(1, s => s.Sharp(sharp)),9:F1}"));

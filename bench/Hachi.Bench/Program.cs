@@ -12,7 +12,7 @@ if (args.FirstOrDefault() == "vm")
 {
     // usage: Hachi.Bench vm [FOLDER of the benchmark programs] [NAME...] [--repeats N]
     string[] rest = [.. args.Skip(1).TakeWhile(arg => !arg.StartsWith('-'))];
-    VmBench.Run(rest.FirstOrDefault() ?? Path.Combine("..", "shared", "bench", "programs"), Number("--repeats", 5), [.. rest.Skip(1)]);
+    VmBench.Run(Path.GetFullPath(rest.FirstOrDefault() ?? Path.Combine("..", "shared", "bench", "programs")), Number("--repeats", 5), [.. rest.Skip(1)]);
     return 0;
 }
 switch (args)

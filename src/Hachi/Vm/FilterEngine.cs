@@ -23,8 +23,8 @@ public enum FilterEngineKind : byte
 }
 
 /// <summary>
-/// Runs one filter over many packets. Interprets at first; where there is a compiler (to IL on a runtime with dynamic code, to machine code in native builds on x86-64) it compiles in the
-/// background and switches over.
+/// Runs one filter over many packets. Interprets at first; where there is a compiler (to IL on a runtime with dynamic code, to machine code in native builds on x86-64) it compiles
+/// (IL in the background) and switches over.
 /// Instances may be shared between threads.
 /// </summary>
 public sealed class FilterEngine
@@ -140,7 +140,11 @@ public sealed class FilterEngine
         if (_kind != FilterEngineKind.Auto || _compileState != 0)
             return;
         _seen += packets; // a lost increment does no harm
-        if (_seen >= CompileAfter && Interlocked.Exchange(ref _compileState, 1) == 0)
+        if (_seen < CompileAfter || Interlocked.Exchange(ref _compileState, 1) != 0)
+            return;
+        if (!IlCompiler.IsSupported)
+            Compile(); // machine code is made in less time than a thread takes to start
+        else
             ThreadPool.UnsafeQueueUserWorkItem(static engine => engine.Compile(), this, preferLocal: false);
     }
 

@@ -68,7 +68,7 @@ public sealed unsafe class EbpfSafetyTests
     }
 
     // Instructions drawn from the table, with addresses often enough near memory that there is.
-    private static Insn[] Anything(Random random)
+    internal static Insn[] Anything(Random random)
     {
         int length = random.Next(2, 24);
         var insns = new Insn[length];
