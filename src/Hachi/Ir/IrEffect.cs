@@ -68,7 +68,7 @@ public struct IrEffect
     /// <summary>The address: a value.</summary>
     public int Address;
 
-    /// <summary>Bytes added to the address, signed.</summary>
+    /// <summary>Bytes added to the address, signed. Calls of what is to be emitted as eBPF: how many of the arguments are passed.</summary>
     public int Displacement;
 
     /// <summary>The value stored or combined, or the start of a call's arguments.</summary>

@@ -206,28 +206,28 @@ public sealed class IrFunction
     }
 
     /// <summary>The id of a value, new or old. No folding: see <see cref="IrFold.Make"/>.</summary>
-    public int Intern(IrOp op, byte size, int a, int b, ulong imm, int origin)
+    public int Intern(IrOp op, byte size, int a, int b, ulong imm, int origin, int home = 0)
     {
-        int bucket = (int)(Hash(op, size, a, b, imm) & (uint)(_buckets.Length - 1));
+        int bucket = (int)(Hash(op, size, a, b, imm, home) & (uint)(_buckets.Length - 1));
         for (int i = _buckets[bucket]; i >= 0; i = Values[i].HashNext)
         {
             ref IrValue v = ref Values[i];
-            if (v.Op == op && v.A == a && v.B == b && v.Imm == imm && v.Size == size)
+            if (v.Op == op && v.A == a && v.B == b && v.Imm == imm && v.Size == size && v.Home == home)
                 return i;
         }
         if (ValueCount == Values.Length)
         {
             Values = Grown(Values);
-            bucket = Rehash(Hash(op, size, a, b, imm));
+            bucket = Rehash(Hash(op, size, a, b, imm, home));
         }
-        Values[ValueCount] = new IrValue { Op = op, Size = size, A = a, B = b, Imm = imm, Origin = origin, HashNext = _buckets[bucket] };
+        Values[ValueCount] = new IrValue { Op = op, Size = size, A = a, B = b, Imm = imm, Origin = origin, Home = home, HashNext = _buckets[bucket] };
         _buckets[bucket] = ValueCount;
         return ValueCount++;
     }
 
-    private static uint Hash(IrOp op, byte size, int a, int b, ulong imm)
+    private static uint Hash(IrOp op, byte size, int a, int b, ulong imm, int home)
     {
-        uint hash = ((uint)op * 0x9E3779B1u) ^ ((uint)a * 0x85EBCA6Bu) ^ ((uint)b * 0xC2B2AE35u) ^ ((uint)imm * 0x27D4EB2Fu) ^ (size * 0x165667B1u);
+        uint hash = ((uint)home * 0x2545F491u) ^ ((uint)op * 0x9E3779B1u) ^ ((uint)a * 0x85EBCA6Bu) ^ ((uint)b * 0xC2B2AE35u) ^ ((uint)imm * 0x27D4EB2Fu) ^ (size * 0x165667B1u);
         return hash ^ (hash >> 15);
     }
 
@@ -238,7 +238,7 @@ public sealed class IrFunction
         for (int i = 0; i < ValueCount; i++)
         {
             ref IrValue v = ref Values[i];
-            int bucket = (int)(Hash(v.Op, v.Size, v.A, v.B, v.Imm) & (uint)(_buckets.Length - 1));
+            int bucket = (int)(Hash(v.Op, v.Size, v.A, v.B, v.Imm, v.Home) & (uint)(_buckets.Length - 1));
             v.HashNext = _buckets[bucket];
             _buckets[bucket] = i;
         }

@@ -116,6 +116,18 @@ public enum IrOp : byte
 
     /// <summary>The upper 64 bits of the product of A and B, unsigned, 64 bits wide.</summary>
     MulHigh,
+
+    /// <summary>The address of byte B of stack slot Imm of an eBPF function; where the slot lies is decided when it is emitted.</summary>
+    SlotAddress,
+
+    /// <summary>Map Imm of the object: what helpers take.</summary>
+    MapAddress,
+
+    /// <summary>The address of byte B of the first value of map Imm of the object (global data).</summary>
+    MapValueAddress,
+
+    /// <summary>The address of function Imm of the program: a callback.</summary>
+    FunctionAddress,
 }
 
 /// <summary>The comparison of a branch. Those of classic programs are the first four; the ones with 64 in their name compare whole words, all others the low 32 bits.</summary>
@@ -204,6 +216,11 @@ public struct IrValue
 
     /// <summary>Where it comes from: an index that the front end gives a meaning (-1: nowhere).</summary>
     public int Origin;
+
+    /// <summary>
+    /// The block that it was made in: it is never computed above it, so that what a branch has shown (not null, in bounds) holds for it wherever it goes. 0 (the entry): anywhere.
+    /// </summary>
+    public int Home;
 
     internal int HashNext;
 

@@ -1,6 +1,6 @@
 namespace Hachi.Text;
 
-// Objects: HO00xx ELF files, HO01xx what is linked from them, HO02xx the text form.
+// Objects: HO00xx ELF files, HO01xx what is linked from them, HO02xx the text form, HE00xx code emitted for them.
 public static partial class DiagnosticTable
 {
     internal static readonly DiagnosticInfo
@@ -26,5 +26,12 @@ public static partial class DiagnosticTable
         TextUnknownName = Add("HO0203", Severity.Error, "there is no {0} {1}", "The name must be defined in the same text."),
         TextDuplicate = Add("HO0204", Severity.Error, "{0} {1} is already defined", "Names of maps and of programs are unique in an object."),
         TextMisplaced = Add("HO0205", Severity.Error, "{0} cannot stand here", "Directives such as .bytes, .slot and .inner say more of the .map (or .btf, .extern) directly before them."),
-        TextTooLarge = Add("HO0206", Severity.Error, "more than {0} {1}", "The object would be too large.");
+        TextTooLarge = Add("HO0206", Severity.Error, "more than {0} {1}", "The object would be too large."),
+
+        EmitStack = Add("HE0001", Severity.Error, "{0} takes {1} bytes of stack, {2} are allowed", "The kernel gives a chain of calls 512 bytes: keep large data in a map (a per-CPU array of one entry) instead of locals."),
+        EmitTooLong = Add("HE0002", Severity.Error, "{0} is too long: {1} instructions, and a jump across more than 32767", "Long jumps need the instructions of level 4 (Linux 6.6); or split the program by calls or tail calls."),
+        EmitLevel = Add("HE0003", Severity.Error, "{0}: {1} needs level {2} of the instruction set", "Levels are clang's -mcpu: v3 needs Linux 5.12, v4 Linux 6.6."),
+        EmitRecursion = Add("HE0004", Severity.Error, "the functions of {0} call each other in a ring", "eBPF has no recursion: write a loop."),
+        EmitFrames = Add("HE0005", Severity.Error, "{0} nests {1} calls, {2} are allowed", "The kernel allows eight frames, the program's own among them."),
+        EmitRegisters = Add("HE0006", Severity.Error, "{0}: no allocation of registers was found", "This is a fault of the compiler: please report it with the source.");
 }

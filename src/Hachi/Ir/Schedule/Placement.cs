@@ -52,7 +52,8 @@ internal sealed class Placement
     {
         switch (v.Op)
         {
-            case IrOp.Const or IrOp.Length or IrOp.Extension or IrOp.Phi or IrOp.Result or IrOp.Param or IrOp.Frame or IrOp.State or IrOp.StateWord:
+            case IrOp.Const or IrOp.Length or IrOp.Extension or IrOp.Phi or IrOp.Result or IrOp.Param or IrOp.Frame or IrOp.State or IrOp.StateWord
+                or IrOp.SlotAddress or IrOp.MapAddress or IrOp.MapValueAddress or IrOp.FunctionAddress:
                 return 0;
             case IrOp.LoadPacket or IrOp.ProtoChain or IrOp.Neg or IrOp.SignExtend or IrOp.ZeroExtend or IrOp.ByteSwap:
                 operands[0] = v.A;
@@ -155,7 +156,7 @@ internal sealed class Placement
         if (v.Op == IrOp.Result)
             return _block[value]; // its effect's, set when the effect was met
         Span<int> operands = stackalloc int[3];
-        int count = Operands(v, operands), early = f.Entry;
+        int count = Operands(v, operands), early = v.Home == 0 ? f.Entry : v.Home;
         for (int i = 0; i < count; i++)
             if (graph.LevelOf(_early[operands[i]]) > graph.LevelOf(early))
                 early = _early[operands[i]];

@@ -17,7 +17,7 @@ internal sealed partial class EbpfLifter
     private readonly EbpfCode _code;
     private readonly LiftFacts _facts;
     private readonly IrFunction _f = new();
-    private readonly Values _make;
+    private readonly IrArithmetic _make;
     private readonly Flow _flow;
     private readonly StackSlots _stack;
     private readonly bool _isMain;
@@ -36,7 +36,7 @@ internal sealed partial class EbpfLifter
         _facts = facts;
         _start = start;
         _isMain = isMain;
-        _make = new Values(_f);
+        _make = new IrArithmetic(_f);
         _flow = new Flow(code, start);
         _stack = new StackSlots(code, _flow, InlineKeyBytes);
         int blocks = _flow.Blocks.Length;

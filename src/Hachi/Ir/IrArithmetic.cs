@@ -1,18 +1,28 @@
 using System.Numerics;
-using Hachi.Ir;
 using Hachi.Isa;
 
-namespace Hachi.Vm.Jit.Lift;
+namespace Hachi.Ir;
 
 /// <summary>Makes eBPF's values in the SSA form, folded: constants, identities, rotates. Meaning comes from <see cref="Semantics"/>.</summary>
-internal sealed class Values
+internal sealed class IrArithmetic
 {
     private const int DepthMax = 6;
 
     private readonly IrFunction _f;
+    private readonly bool _isForVerifier;
 
     /// <summary>For a function.</summary>
-    public Values(IrFunction f) => _f = f;
+    /// <param name="f">The function.</param>
+    /// <param name="isForVerifier">
+    /// Whether the kernel's verifier will read what comes of it: then masks stay wherever it knows less of a value than is known here (quotients, shift counts).
+    /// </param>
+    public IrArithmetic(IrFunction f, bool isForVerifier = false) => (_f, _isForVerifier) = (f, isForVerifier);
+
+    /// <summary>The home (<see cref="IrValue.Home"/>) of the values that are made.</summary>
+    public int Home { get; set; }
+
+    /// <summary>Where the values that are made come from (<see cref="IrValue.Origin"/>).</summary>
+    public int Origin { get; set; } = -1;
 
     /// <summary>An operation on two values; size 4 or 8.</summary>
     public int Make(AluOp op, int size, int a, int b)
@@ -32,18 +42,18 @@ internal sealed class Values
             return IrFunction.Zero;
         if (a == b && op is AluOp.And or AluOp.Or)
             return size == 8 ? a : Zext(a, 4);
-        if (op is AluOp.Or or AluOp.Xor or AluOp.Add && Rotate(size, a, b) is var rotated and >= 0)
+        if (!_isForVerifier && op is AluOp.Or or AluOp.Xor or AluOp.Add && Rotate(size, a, b) is var rotated and >= 0)
             return rotated;
         if (commutes && a > b)
             (a, b) = (b, a);
-        if (op is AluOp.Lsh or AluOp.Rsh or AluOp.Arsh)
+        if (op is AluOp.Lsh or AluOp.Rsh or AluOp.Arsh && !_isForVerifier)
             b = Count(size, b);
-        return _f.Intern(OpOf(op), (byte)size, a, b, 0, -1);
+        return Intern(OpOf(op), (byte)size, a, b, 0);
     }
 
     /// <summary>-a.</summary>
     public int Neg(int size, int a) => _f.Values[a].Op == IrOp.Const
-        ? _f.Const64(size == 8 ? 0 - _f.Values[a].Imm : 0 - (uint)_f.Values[a].Imm) : _f.Intern(IrOp.Neg, (byte)size, a, 0, 0, -1);
+        ? _f.Const64(size == 8 ? 0 - _f.Values[a].Imm : 0 - (uint)_f.Values[a].Imm) : Intern(IrOp.Neg, (byte)size, a, 0, 0);
 
     /// <summary>The low bytes, zero-extended.</summary>
     public int Zext(int a, int bytes)
@@ -53,9 +63,9 @@ internal sealed class Values
             return _f.Const64(Semantics.Truncate(v.Imm, bytes * 8));
         if (Bits(a, DepthMax) <= bytes * 8)
             return a;
-        if (v.Op is IrOp.ZeroExtend or IrOp.SignExtend && v.Size >= bytes)
+        if (v.Op is IrOp.ZeroExtend or IrOp.SignExtend && v.Size >= bytes && MayRebase(v))
             return Zext(v.A, bytes);
-        return _f.Intern(IrOp.ZeroExtend, (byte)bytes, a, 0, 0, -1);
+        return Intern(IrOp.ZeroExtend, (byte)bytes, a, 0, 0);
     }
 
     /// <summary>The low bytes, sign-extended to 64 bits.</summary>
@@ -64,7 +74,7 @@ internal sealed class Values
         ref IrValue v = ref _f.Values[a];
         if (v.Op == IrOp.Const)
             return _f.Const64(Semantics.SignExtend(v.Imm, bytes * 8));
-        return Bits(a, DepthMax) < bytes * 8 ? a : _f.Intern(IrOp.SignExtend, (byte)bytes, a, 0, 0, -1);
+        return Bits(a, DepthMax) < bytes * 8 ? a : Intern(IrOp.SignExtend, (byte)bytes, a, 0, 0);
     }
 
     /// <summary>The low bytes in reverse order.</summary>
@@ -73,11 +83,11 @@ internal sealed class Values
         ref IrValue v = ref _f.Values[a];
         if (v.Op == IrOp.Const)
             return _f.Const64(Semantics.ByteSwap(v.Imm, bytes * 8));
-        return _f.Intern(IrOp.ByteSwap, (byte)bytes, v.Op == IrOp.ZeroExtend && v.Size >= bytes ? v.A : a, 0, 0, -1);
+        return Intern(IrOp.ByteSwap, (byte)bytes, v.Op == IrOp.ZeroExtend && v.Size >= bytes ? v.A : a, 0, 0);
     }
 
     /// <summary>The name of a comparison, for <see cref="IrOp.Select"/>.</summary>
-    public int Compared(IrCompare compare, int a, int b) => _f.Intern(IrOp.Compared, (byte)compare, a, b, 0, -1);
+    public int Compared(IrCompare compare, int a, int b) => Intern(IrOp.Compared, (byte)compare, a, b, 0);
 
     /// <summary>How many low bits can be set, at most.</summary>
     public int Bits(int value, int depth = DepthMax)
@@ -103,8 +113,7 @@ internal sealed class Values
             IrOp.Shl when _f.IsConst(v.B, out uint count) => Bits(v.A, depth - 1) + (int)count,
             IrOp.Mul => Bits(v.A, depth - 1) + Bits(v.B, depth - 1),
             IrOp.ZeroExtend => Bits(v.A, depth - 1),
-            IrOp.UMod => Bits(v.A, depth - 1),
-            IrOp.UDiv => Bits(v.A, depth - 1),
+            IrOp.UMod or IrOp.UDiv when !_isForVerifier => Bits(v.A, depth - 1),
             IrOp.Select => Math.Max(Bits(v.B, depth - 1), Bits((int)v.Imm, depth - 1)),
             _ => width,
         };
@@ -131,7 +140,7 @@ internal sealed class Values
             return a;
         if (op == AluOp.And && k is 0xff or 0xffff or 0xffff_ffff)
             return Zext(a, k == 0xff ? 1 : k == 0xffff ? 2 : 4);
-        if (op == AluOp.Add && x.Op == IrOp.Add && x.Size == size && _f.Values[x.B].Op == IrOp.Const) // (y + c) + k => y + (c + k)
+        if (op == AluOp.Add && x.Op == IrOp.Add && x.Size == size && _f.Values[x.B].Op == IrOp.Const && MayRebase(x)) // (y + c) + k => y + (c + k)
             return WithConst(AluOp.Add, size, x.A, k + _f.Values[x.B].Imm);
         if (op == AluOp.And && x.Op == IrOp.And && x.Size == size && _f.Values[x.B].Op == IrOp.Const)
             return WithConst(AluOp.And, size, x.A, k & _f.Values[x.B].Imm);
@@ -139,7 +148,7 @@ internal sealed class Values
             return op == AluOp.Mod ? WithConst(AluOp.And, size, a, k - 1) : WithConst(AluOp.Rsh, size, size == 8 ? a : Zext(a, 4), (ulong)BitOperations.Log2(k));
         if (op == AluOp.Mul && BitOperations.IsPow2(k))
             return WithConst(AluOp.Lsh, size, a, (ulong)BitOperations.Log2(k));
-        return _f.Intern(OpOf(op), (byte)size, a, _f.Const64(k), 0, -1);
+        return Intern(OpOf(op), (byte)size, a, _f.Const64(k), 0);
     }
 
     // (x << c) op (x >> (w - c)) is a rotate, for or, xor and add alike.
@@ -151,12 +160,15 @@ internal sealed class Values
         if (x.Op != IrOp.Shl || y.Op != IrOp.Shr || x.Size != size || y.Size != size || x.A != y.A && Narrow(size, x.A) != Narrow(size, y.A))
             return -1;
         if (_f.IsConst(x.B, out uint left) && _f.IsConst(y.B, out uint right) && left + right == size * 8)
-            return _f.Intern(IrOp.Rol, (byte)size, Narrow(size, x.A), x.B, 0, -1);
+            return Intern(IrOp.Rol, (byte)size, Narrow(size, x.A), x.B, 0);
         return -1;
     }
 
     // What a 32-bit operation sees of a value.
     private int Narrow(int size, int value) => size == 4 && _f.Values[value].Op is IrOp.ZeroExtend or IrOp.SignExtend && _f.Values[value].Size == 4 ? _f.Values[value].A : value;
+
+    // Whether a value may be made of another one's operand instead: what a branch has shown of the one, the verifier does not know of the other.
+    private bool MayRebase(in IrValue value) => !_isForVerifier || value.Home == Home;
 
     // A shift count: the machine takes it modulo the width, so masks on it are idle.
     private int Count(int size, int b)
@@ -169,6 +181,8 @@ internal sealed class Values
         }
         return b;
     }
+
+    private int Intern(IrOp op, byte size, int a, int b, ulong imm) => _f.Intern(op, size, a, b, imm, Origin, Home);
 
     private static IrOp OpOf(AluOp op) => op switch
     {
