@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Hachi.Object.Plan;
 
 namespace Hachi.Object;
 
@@ -26,6 +27,9 @@ public sealed record BpfObject
     /// <summary>The section .BTF, the offsets of variables filled in; or empty.</summary>
     public ImmutableArray<byte> Btf { get; init; } = [];
 
+    /// <summary>What is to be done with it at run time (where it attaches, what its records mean), where its front end says so; or null.</summary>
+    public RunPlan? Plan { get; init; }
+
     /// <summary>The program of that name; failing that, of that section; null when there is none.</summary>
     public ProgramSpec? FindProgram(string nameOrSection) =>
         Programs.FirstOrDefault(program => program.Name == nameOrSection) ?? Programs.FirstOrDefault(program => program.Section == nameOrSection);
@@ -33,7 +37,7 @@ public sealed record BpfObject
     /// <inheritdoc/>
     public bool Equals(BpfObject? other) =>
         other is not null && License == other.License && KernelVersion == other.KernelVersion && Programs.SequenceEqual(other.Programs) && Maps.SequenceEqual(other.Maps)
-        && Externs.SequenceEqual(other.Externs) && Btf.AsSpan().SequenceEqual(other.Btf.AsSpan());
+        && Externs.SequenceEqual(other.Externs) && Btf.AsSpan().SequenceEqual(other.Btf.AsSpan()) && Equals(Plan, other.Plan);
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(License, Programs.Length, Maps.Length, Programs.IsEmpty ? 0 : Programs[0].GetHashCode());

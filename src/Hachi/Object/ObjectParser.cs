@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Hachi.Asm;
 using Hachi.Btf;
 using Hachi.Isa;
+using Hachi.Object.Plan;
 using Hachi.Text;
 using Hachi.Uapi;
 
@@ -38,6 +39,7 @@ internal sealed partial class ObjectParserRun(string text, List<Diagnostic> diag
     private readonly Dictionary<string, int> _programIndex = [];
     private string _license = "";
     private uint _version;
+    private RunPlan? _plan;
 
     /// <summary>Where each slot of each program comes from in the text.</summary>
     public List<TextSpan[]> Origins { get; } = [];
@@ -74,6 +76,7 @@ internal sealed partial class ObjectParserRun(string text, List<Diagnostic> diag
             Programs = [.. programs],
             Externs = [.. _externs.Select(each => each.Spec with { Uses = [.. each.Uses] })],
             Btf = _btf,
+            Plan = _plan,
         };
     }
 
@@ -144,12 +147,24 @@ internal sealed partial class ObjectParserRun(string text, List<Diagnostic> diag
             ".btf" => StartBtf(),
             ".line" => ReadLine(word),
             ".core" => ReadCore(word),
+            ".plan" => ReadPlan(word),
             _ => _cursor.Report(DiagnosticTable.TextDirective, word, Nearest.To(name, s_directives) is { } near ? $"did you mean `{near}`?" : null, Cursor.Quote(name)),
         };
     }
 
     private static readonly string[] s_directives =
-        [".license", ".version", ".map", ".inner", ".slot", ".bytes", ".extern", ".use", ".program", ".function", ".line", ".core", ".btf", ".quad"];
+        [".license", ".version", ".map", ".inner", ".slot", ".bytes", ".extern", ".use", ".program", ".function", ".line", ".core", ".plan", ".btf", ".quad"];
+
+    // `.plan "LINE"`
+    private bool ReadPlan(TextSpan word)
+    {
+        string line = "";
+        if (!ReadText("line of a plan", ref line))
+            return false;
+        RunPlan? plan = PlanText.Add(_plan ?? new RunPlan(), line);
+        _plan = plan ?? _plan;
+        return plan is not null || _cursor.Report(DiagnosticTable.TextPlan, word, null);
+    }
 
     // `.program NAME [TYPE] [section "S"] [attach TYPE] [flags N]`
     private bool ReadProgram()

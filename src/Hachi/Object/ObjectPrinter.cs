@@ -4,6 +4,7 @@ using System.Text;
 using Hachi.Asm;
 using Hachi.Btf;
 using Hachi.Isa;
+using Hachi.Object.Plan;
 using Hachi.Text;
 using Hachi.Uapi;
 
@@ -35,6 +36,9 @@ public static class ObjectPrinter
         }
         foreach (ExternSpec each in bpf.Externs)
             PrintExtern(text, bpf, each);
+        if (bpf.Plan is { } plan)
+            foreach (string line in PlanText.Lines(plan))
+                AppendQuoted(text.Append(".plan "), line).Append('\n');
         if (!isWhole)
             return text.ToString();
         if (!bpf.Btf.IsEmpty)

@@ -27,6 +27,7 @@ public static partial class DiagnosticTable
         TextDuplicate = Add("HO0204", Severity.Error, "{0} {1} is already defined", "Names of maps and of programs are unique in an object."),
         TextMisplaced = Add("HO0205", Severity.Error, "{0} cannot stand here", "Directives such as .bytes, .slot and .inner say more of the .map (or .btf, .extern) directly before them."),
         TextTooLarge = Add("HO0206", Severity.Error, "more than {0} {1}", "The object would be too large."),
+        TextPlan = Add("HO0207", Severity.Error, "this line of a plan cannot be read", "Lines of a plan are written by a front end (docs/objects.md) and are not meant to be changed by hand."),
 
         EmitStack = Add("HE0001", Severity.Error, "{0} takes {1} bytes of stack, {2} are allowed", "The kernel gives a chain of calls 512 bytes: keep large data in a map (a per-CPU array of one entry) instead of locals."),
         EmitTooLong = Add("HE0002", Severity.Error, "{0} is too long: {1} instructions, and a jump across more than 32767", "Long jumps need the instructions of level 4 (Linux 6.6); or split the program by calls or tail calls."),

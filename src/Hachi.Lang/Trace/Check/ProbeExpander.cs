@@ -1,0 +1,134 @@
+using Hachi.Lang.Trace.Syntax;
+using Hachi.Lang.Trace.Types;
+using Hachi.Object.Plan;
+using Hachi.Text;
+
+namespace Hachi.Lang.Trace.Check;
+
+/// <summary>Makes programs of a script's probes: wildcards are replaced by what they stand for, and attach points whose arguments differ get programs of their own.</summary>
+internal sealed class ProbeExpander(Script script, TraceOptions options, IKernelFacts facts, TypeResolver types, Settings settings, TreeCopier copier, List<Diagnostic> diagnostics)
+{
+    private readonly List<CheckedProgram> _programs = [];
+
+    public List<CheckedProgram> Programs()
+    {
+        foreach (ProbeItem item in script.Items.OfType<ProbeItem>())
+        {
+            var targets = new List<ProbeTarget>();
+            foreach (AttachPoint point in item.Points)
+                targets.AddRange(Targets(point));
+            foreach (IGrouping<ProbeKind, ProbeTarget> group in targets.GroupBy(target => target.Kind))
+                Add(item, group.Key, [.. group]);
+        }
+        return _programs;
+    }
+
+    private void Add(ProbeItem item, ProbeKind kind, List<ProbeTarget> targets)
+    {
+        if (targets.Count == 0)
+            return;
+        copier.Names.Clear();
+        CheckedProgram first = Copy(item, kind, targets);
+        bool asksArgs = copier.Names.Contains("args") || copier.Names.Contains("retval");
+        bool asksName = copier.Names.Overlaps(["probe", "__builtin_probe", "func", "__builtin_func"]);
+        bool apart = kind is ProbeKind.Fentry or ProbeKind.Fexit || asksName || (asksArgs && kind is ProbeKind.Tracepoint or ProbeKind.RawTracepoint) || kind == ProbeKind.Usdt;
+        if (!apart || targets.Count == 1)
+        {
+            Describe(first);
+            _programs.Add(first);
+            return;
+        }
+        foreach (ProbeTarget target in targets)
+        {
+            CheckedProgram program = Copy(item, kind, [target]);
+            Describe(program);
+            _programs.Add(program);
+        }
+    }
+
+    private CheckedProgram Copy(ProbeItem item, ProbeKind kind, List<ProbeTarget> targets) =>
+        new(item, kind, targets, item.Predicate is null ? null : copier.Copy(item.Predicate), copier.Copy(item.Body));
+
+    private IEnumerable<ProbeTarget> Targets(AttachPoint point)
+    {
+        if (ProbeTable.Find(point.Parts[0]) is not ProbeInfo info)
+        {
+            string? near = Nearest.To(point.Parts[0], ProbeTable.All.Select(row => row.Name));
+            diagnostics.Add(DiagnosticTable.TraceUnknownProbe.AtWithHint(point.Span, near is null ? null : $"did you mean {near}?", point.Parts[0]));
+            return [];
+        }
+        if (ProbeTarget.Parse(point, info, out string reason) is not ProbeTarget target)
+        {
+            diagnostics.Add(DiagnosticTable.TraceProbeForm.At(point.Span, point.Text, reason));
+            return [];
+        }
+        bool asks = target.Kind is ProbeKind.Kprobe or ProbeKind.Kretprobe or ProbeKind.Uprobe or ProbeKind.Uretprobe or ProbeKind.Usdt or ProbeKind.Tracepoint or ProbeKind.RawTracepoint or ProbeKind.Fentry or ProbeKind.Fexit;
+        if (!asks || target.Function.Length == 0 || facts.Expand(target.Kind, target.Target, target.Function) is not { } found)
+            return [target];
+        if (found.Count == 0)
+        {
+            string name = target.Target.Length > 0 ? $"{target.Target}:{target.Function}" : target.Function;
+            if (settings["missing_probes"] == "error" && !(target.HasWildcard && options.Pid > 0))
+                diagnostics.Add(DiagnosticTable.TraceNoMatch.At(point.Span, info.Name, name));
+            else if (settings["missing_probes"] == "warn")
+                diagnostics.Add(DiagnosticTable.TraceNoMatchSkipped.At(point.Span, info.Name, name));
+            return [];
+        }
+        if (found.Count > settings.Number("max_probes"))
+        {
+            diagnostics.Add(DiagnosticTable.TraceTooManyProbes.At(point.Span, point.Text, found.Count, settings.Number("max_probes")));
+            return [];
+        }
+        return found.Select(pair => target with { Target = pair.Target, Function = pair.Name });
+    }
+
+    /// <summary>Finds out what <c>args</c> and <c>retval</c> are.</summary>
+    private void Describe(CheckedProgram program)
+    {
+        ProbeTarget target = program.Targets[0];
+        switch (program.Kind)
+        {
+            case ProbeKind.Tracepoint when facts.Tracepoint(target.Target, target.Function) is TracepointFormat format:
+                var fields = format.Fields.Select(field => Field(target.Target, field)).ToList();
+                program.Args = new StructType($"args of {target.Text}", 0, 8, () => fields);
+                break;
+            case ProbeKind.Fentry or ProbeKind.Fexit when types.Kernel?.Function(target.Function) is { } function:
+                program.Args = new StructType($"args of {target.Text}", function.Parameters.Count * 8, 8, () => [.. function.Parameters.Select((parameter, i) => new StructField(parameter.Name, parameter.Type with { IsTrusted = true }, i * 8))]);
+                program.Result = function.Result;
+                break;
+            case ProbeKind.RawTracepoint when types.Kernel?.RawTracepoint(target.Function) is { } raw:
+                program.Args = new StructType($"args of {target.Text}", raw.Count * 8, 8, () => [.. raw.Select((parameter, i) => new StructField(parameter.Name, parameter.Type, i * 8))]);
+                break;
+            case ProbeKind.Iterator when types.Named("struct bpf_iter__" + target.Function) is { Struct: not null } context:
+                program.Args = context.Struct;
+                break;
+        }
+    }
+
+    private StructField Field(string category, TracepointField field)
+    {
+        AddressSpace space = category == "syscalls" ? AddressSpace.User : AddressSpace.Kernel;
+        string type = field.Type.Trim();
+        if (type.StartsWith("__data_loc", StringComparison.Ordinal) || type.StartsWith("__rel_loc", StringComparison.Ordinal))
+        {
+            bool isText = type.Contains("char", StringComparison.Ordinal);
+            return new StructField(field.Name, TraceType.PointerTo(isText ? TraceType.Int(1, true) : TraceType.Int(1, false), AddressSpace.Kernel), field.Offset) { IsDataLocation = true };
+        }
+        int bracket = type.IndexOf('[', StringComparison.Ordinal);
+        string name = bracket < 0 ? type : type[..bracket].Trim();
+        TraceType? named = Parser.ParseType(name) is TypeName parsed ? types.Resolve(parsed) ?? (parsed.Suffixes.Contains(TypeName.Pointer) ? TraceType.PointerTo(TraceType.Void) : null) : null;
+        named ??= name.EndsWith('*') ? TraceType.PointerTo(TraceType.Void) : null;
+        if (bracket >= 0)
+        {
+            TraceType element = named is { SizeBytes: > 0 } ? named : TraceType.Int(1, false);
+            return new StructField(field.Name, TraceType.ArrayOf(element, field.SizeBytes / element.SizeBytes).AsString(), field.Offset);
+        }
+        if (named is { Kind: TypeKind.Pointer })
+            return new StructField(field.Name, named with { Space = space }, field.Offset);
+        if (named is { IsNumeric: true } && named.SizeBytes <= field.SizeBytes)
+            return new StructField(field.Name, named, field.Offset);
+        if (named is { Kind: TypeKind.Struct })
+            return new StructField(field.Name, named, field.Offset);
+        return new StructField(field.Name, field.SizeBytes is 1 or 2 or 4 or 8 ? TraceType.Int(field.SizeBytes, field.IsSigned) : TraceType.ArrayOf(TraceType.Int(1, false), field.SizeBytes), field.Offset);
+    }
+}

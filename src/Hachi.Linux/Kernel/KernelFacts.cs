@@ -1,0 +1,172 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Hachi.Btf;
+using Hachi.Object.Plan;
+
+namespace Hachi.Linux.Kernel;
+
+/// <summary>What the running kernel tells front ends: types, tracepoints, what can be probed. Everything is read when it is first asked for.</summary>
+public sealed class KernelFacts : IKernelFacts
+{
+    private readonly Dictionary<(string, string), TracepointFormat?> _tracepoints = [];
+    private KernelBtf? _btf;
+    private bool _btfTried;
+
+    /// <inheritdoc/>
+    public BtfTypes? Types => Btf?.Types;
+
+    /// <inheritdoc/>
+    public int Processors { get; } = PossibleProcessors();
+
+    /// <inheritdoc/>
+    public uint Version { get; } = (uint)((Environment.OSVersion.Version.Major << 16) | (Environment.OSVersion.Version.Minor << 8) | Math.Clamp(Environment.OSVersion.Version.Build, 0, 255));
+
+    private static string? Tracing => TraceFs.Root;
+
+    private KernelBtf? Btf
+    {
+        get
+        {
+            if (!_btfTried)
+                (_btfTried, _btf) = (true, KernelBtf.TryOpen(out _));
+            return _btf;
+        }
+    }
+
+    /// <inheritdoc/>
+    public BtfTypes? ModuleTypes(string module) => Btf?.Module(module);
+
+    /// <inheritdoc/>
+    public TracepointFormat? Tracepoint(string category, string name)
+    {
+        if (!_tracepoints.TryGetValue((category, name), out TracepointFormat? format))
+            _tracepoints[(category, name)] = format = IsPlain(category) && IsPlain(name) && Read($"{Tracing}/events/{category}/{name}/format") is string text ? ParseFormat(text) : null;
+        return format;
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<(string Target, string Name)>? Expand(ProbeKind kind, string target, string name)
+    {
+        switch (kind)
+        {
+            case ProbeKind.Tracepoint when Tracing is not null:
+                return [.. Folders($"{Tracing}/events", target).SelectMany(category => Folders($"{Tracing}/events/{category}", name).Select(each => (category, each)))];
+            case ProbeKind.RawTracepoint when Tracing is not null && target.Length == 0:
+                return [.. Folders($"{Tracing}/events", "*").SelectMany(category => Folders($"{Tracing}/events/{category}", name)).Where(each => Types?.Find(BtfKind.Typedef, "btf_trace_" + each) > 0).Distinct().Order(StringComparer.Ordinal).Select(each => ("", each))];
+            case ProbeKind.Fentry or ProbeKind.Fexit when Types is not null && !HasWildcard(name) && (target.Length == 0 || target == "vmlinux"):
+                return Types.Find(BtfKind.Func, name) > 0 ? [(target, name)] : [];
+            case ProbeKind.Kprobe or ProbeKind.Kretprobe:
+                return Functions(target, name);
+            default:
+                return null;
+        }
+    }
+
+    /// <inheritdoc/>
+    public ulong? AddressOf(string? file, string symbol)
+    {
+        if (file is not null)
+            return null;
+        try
+        {
+            foreach (string line in File.ReadLines("/proc/kallsyms"))
+                if (line.Length > 19 && line.AsSpan(19) is var rest && rest.StartsWith(symbol, StringComparison.Ordinal) && (rest.Length == symbol.Length || rest[symbol.Length] == '\t'))
+                    return ulong.Parse(line.AsSpan(0, 16), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
+        {
+        }
+        return null;
+    }
+
+    /// <summary>Reads the text of a file <c>format</c> of a tracepoint; null when it is none.</summary>
+    public static TracepointFormat? ParseFormat(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        int id = -1;
+        var fields = ImmutableArray.CreateBuilder<TracepointField>();
+        foreach (string line in text.Split('\n'))
+        {
+            string trimmed = line.Trim();
+            if (trimmed.StartsWith("ID:", StringComparison.Ordinal))
+                _ = int.TryParse(trimmed.AsSpan(3), NumberStyles.AllowLeadingWhite, CultureInfo.InvariantCulture, out id);
+            else if (trimmed.StartsWith("field:", StringComparison.Ordinal) && ParseField(trimmed[6..]) is TracepointField field)
+                fields.Add(field);
+        }
+        return id < 0 ? null : new TracepointFormat(id, fields.ToImmutable());
+    }
+
+    // `unsigned short common_type;	offset:0;	size:2;	signed:0;`
+    private static TracepointField? ParseField(string line)
+    {
+        string[] parts = line.Split(';', StringSplitOptions.TrimEntries);
+        if (parts.Length < 4)
+            return null;
+        string declaration = parts[0], suffix = "";
+        int bracket = declaration.IndexOf('[', StringComparison.Ordinal);
+        if (bracket >= 0 && !declaration.StartsWith("__data_loc", StringComparison.Ordinal) && !declaration.StartsWith("__rel_loc", StringComparison.Ordinal))
+            (declaration, suffix) = (declaration[..bracket], declaration[bracket..]);
+        int cut = declaration.LastIndexOfAny([' ', '*']) + 1;
+        if (cut <= 0)
+            return null;
+        return new TracepointField(declaration[cut..], declaration[..cut].Trim() + suffix, Number(parts[1]), Number(parts[2]), Number(parts[3]) != 0);
+
+        static int Number(string part) => int.TryParse(part.AsSpan(part.IndexOf(':', StringComparison.Ordinal) + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int value) ? value : 0;
+    }
+
+    /// <summary>Functions that can be probed; null when the kernel does not list them.</summary>
+    private static List<(string, string)>? Functions(string target, string name)
+    {
+        if (Tracing is null || Read($"{Tracing}/available_filter_functions") is not string all)
+            return null;
+        var found = new List<(string, string)>();
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (ReadOnlySpan<char> line in all.AsSpan().EnumerateLines())
+        {
+            int space = line.IndexOfAny(' ', '\t');
+            ReadOnlySpan<char> function = space < 0 ? line : line[..space];
+            if (function.Length == 0 || function.StartsWith("__ftrace_invalid_address__") || !Matches(name, function))
+                continue;
+            string module = space < 0 ? "vmlinux" : line[(space + 1)..].Trim().Trim("[]").ToString();
+            if ((target.Length == 0 || Matches(target, module)) && seen.Add(function.ToString()))
+                found.Add((HasWildcard(target) ? module : target, function.ToString()));
+        }
+        return found;
+    }
+
+    private static IEnumerable<string> Folders(string folder, string pattern)
+    {
+        if (!HasWildcard(pattern))
+            return IsPlain(pattern) && Directory.Exists($"{folder}/{pattern}") ? [pattern] : [];
+        try
+        {
+            return Directory.EnumerateDirectories(folder).Select(path => Path.GetFileName(path)).Where(name => Matches(pattern, name)).Order(StringComparer.Ordinal);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    private static bool IsPlain(string name) => name.Length > 0 && !name.Contains('/') && name is not ("." or "..");
+
+    private static bool HasWildcard(string text) => text.AsSpan().IndexOfAny('*', '?', '[') >= 0;
+
+    private static bool Matches(ReadOnlySpan<char> pattern, ReadOnlySpan<char> name) => System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(pattern, name, ignoreCase: false);
+
+    private static string? Read(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    // "0-7" or "0": the last one, and 1.
+    private static int PossibleProcessors() =>
+        Read("/sys/devices/system/cpu/possible")?.Trim().Split('-', ',')[^1] is string last && int.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number + 1 : Environment.ProcessorCount;
+}
