@@ -23,7 +23,7 @@ internal sealed partial class Checker
     private TraceType Call(CallExpr call, ExprInfo info)
     {
         string name = call.Name.StartsWith("__builtin_", StringComparison.Ordinal) ? call.Name["__builtin_".Length..] : call.Name;
-        if (name is "kstack" or "ustack")
+        if (name is "kstack" or "ustack" or "dw_ustack")
             return Stack(name, call);
         if (call.Args.Count == 0 && Builtin(name, call, info) is TraceType builtin)
             return builtin;

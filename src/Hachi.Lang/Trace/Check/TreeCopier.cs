@@ -160,7 +160,7 @@ internal sealed class TreeCopier
         if (_macros.TryGetValue((call.Name, call.Args.Count), out MacroItem? macro))
             return Expand(macro, call.Span, call.Args);
         MacroItem? other = _macros.Values.FirstOrDefault(row => row.Name == call.Name);
-        if (other is not null && Types.FunctionTable.Find(call.Name) is null)
+        if (other is not null && call.Args.Count > 0 && Types.FunctionTable.Find(call.Name) is null)
             _diagnostics.Add(DiagnosticTable.TraceMacroArguments.At(At(call), call.Name, other.Parameters.Count, call.Args.Count));
         Names.Add(call.Name);
         return new CallExpr(At(call), call.Name, _place ?? call.NameSpan, Copy(call.Args));

@@ -17,7 +17,32 @@ internal sealed partial class Parser
     {
         int start = _token.Span.Start;
         (List<Statement> statements, Expr? result) = Body();
+        if (result is null && statements.Count > 0 && statements[^1] is IfStatement last && Yielding(last) is Expr choice)
+        {
+            statements.RemoveAt(statements.Count - 1);
+            result = Bounded(choice);
+        }
         return new BlockExpr(From(start), statements, result);
+    }
+
+    /// <summary>An <c>if</c> at the end of a block that yields something yields what its branches do; null where a branch ends with no expression.</summary>
+    private static ChoiceExpr? Yielding(IfStatement statement)
+    {
+        Expr? whenTrue = Yielding(statement.WhenTrue), whenFalse = statement.WhenFalse is null ? null : Yielding(statement.WhenFalse);
+        return whenTrue is null || whenFalse is null ? null : new ChoiceExpr(statement.Span, statement.Condition, whenTrue, whenFalse);
+    }
+
+    private static Expr? Yielding(Block block)
+    {
+        if (block.IsElseIf && block.Statements is [IfStatement next])
+            return Yielding(next);
+        Expr? result = block.Statements.Count == 0 ? null : block.Statements[^1] switch
+        {
+            ExprStatement value => value.Value,
+            IfStatement inner => Yielding(inner),
+            _ => null,
+        };
+        return result is null ? null : new BlockExpr(block.Span, block.Statements[..^1], result);
     }
 
     /// <summary>Statements between braces; an expression that no semicolon follows, at the end, is what the block yields.</summary>

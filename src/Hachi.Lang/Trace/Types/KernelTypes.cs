@@ -71,7 +71,8 @@ internal sealed class KernelTypes(BtfTypes types)
         {
             case BtfKind.Int:
                 BtfInt number = types.IntOf(id);
-                return number.IsBool ? TraceType.Bool : type.SizeOrType is 1 or 2 or 4 or 8 ? TraceType.Int((int)type.SizeOrType, number.IsSigned) : TraceType.ArrayOf(TraceType.UInt64, (int)Math.Min(type.SizeOrType / 8, 4));
+                // Characters have a sign or not as the kernel was built; here they are always alike, and arrays of them are strings.
+                return types.NameOf(id) == "char" ? TraceType.Int(1, true) : number.IsBool ? TraceType.Bool : type.SizeOrType is 1 or 2 or 4 or 8 ? TraceType.Int((int)type.SizeOrType, number.IsSigned) : TraceType.ArrayOf(TraceType.UInt64, (int)Math.Min(type.SizeOrType / 8, 4));
             case BtfKind.Ptr:
                 return TraceType.PointerTo(Pointee(type.SizeOrType, depth), AddressSpace.Kernel);
             case BtfKind.Array:
