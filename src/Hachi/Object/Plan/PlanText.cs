@@ -10,18 +10,20 @@ public static class PlanText
     private const int DepthMax = 32, ItemsMax = 65_536;
 
     /// <summary>The lines of a plan.</summary>
-    public static IEnumerable<string> Lines(RunPlan plan)
+    public static IReadOnlyList<string> Lines(RunPlan plan)
     {
         ArgumentNullException.ThrowIfNull(plan);
-        yield return $"maps {plan.Ring} {plan.Lost} {plan.Stacks}";
+        var lines = new List<string>();
+        lines.Add($"maps {plan.Ring} {plan.Lost} {plan.Stacks}");
         foreach ((string name, string value) in plan.Settings)
-            yield return $"set {Quote(name)} {Quote(value)}";
+            lines.Add($"set {Quote(name)} {Quote(value)}");
         foreach (PlanMap map in plan.Maps)
-            yield return $"map {map.Map} {Quote(map.Name)} {(map.IsPerCpu ? 1 : 0)} {(map.Key is null ? "-" : Print(map.Key))} {Print(map.Value)}";
+            lines.Add($"map {map.Map} {Quote(map.Name)} {(map.IsPerCpu ? 1 : 0)} {(map.Key is null ? "-" : Print(map.Key))} {Print(map.Value)}");
         foreach (PlanEvent each in plan.Events)
-            yield return $"event {each.Id} {each.Action} {each.SizeBytes} {each.Map} {Quote(each.Format)} {Quote(each.Place)}{string.Concat(each.Fields.Select(field => $" {field.Offset} {Print(field.Type)}"))}";
+            lines.Add($"event {each.Id} {each.Action} {each.SizeBytes} {each.Map} {Quote(each.Format)} {Quote(each.Place)}{string.Concat(each.Fields.Select(field => $" {field.Offset} {Print(field.Type)}"))}");
         foreach (PlanProbe probe in plan.Probes)
-            yield return $"probe {probe.Program} {probe.Kind} {Quote(probe.Name)} {Quote(probe.Target)} {Quote(probe.Function)} {probe.Number} {probe.Length}";
+            lines.Add($"probe {probe.Program} {probe.Kind} {Quote(probe.Name)} {Quote(probe.Target)} {Quote(probe.Function)} {probe.Number} {probe.Length}");
+        return lines;
     }
 
     /// <summary>A type as text.</summary>
