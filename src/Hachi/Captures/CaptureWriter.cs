@@ -17,6 +17,7 @@ public abstract class CaptureWriter : IDisposable
     private readonly bool _leaveOpen;
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
     private int _used;
+    private long _written;
     private bool _disposed;
 
     private protected CaptureWriter(Stream stream, bool leaveOpen)
@@ -72,12 +73,35 @@ public abstract class CaptureWriter : IDisposable
     /// <param name="data">The captured bytes.</param>
     public abstract void Write(long timestamp, uint originalLength, ReadOnlySpan<byte> data);
 
+    /// <summary>
+    /// Describes a further interface, before its first packet. pcapng notes its name, description and snap length; pcap, which has one interface, notes nothing.
+    /// </summary>
+    /// <param name="described">Link type, snap length, name, description. Index, Id and the time stamp fields are not looked at: times are written in nanoseconds.</param>
+    /// <param name="filter">The filter that its packets have passed, as text, or null.</param>
+    /// <returns>Its number for <see cref="Write(int, long, uint, ReadOnlySpan{byte})"/>; -1 when this capture cannot hold packets of its link type: they would be left out.</returns>
+    public abstract int AddInterface(CaptureInterface described, string? filter = null);
+
+    /// <summary>Writes one packet of an interface.</summary>
+    /// <param name="interfaceNumber">From <see cref="AddInterface"/>; packets of -1 are left out and counted in <see cref="Skipped"/>.</param>
+    /// <param name="timestamp">Nanoseconds since 1970.</param>
+    /// <param name="originalLength">Bytes on the wire.</param>
+    /// <param name="data">The captured bytes.</param>
+    public abstract void Write(int interfaceNumber, long timestamp, uint originalLength, ReadOnlySpan<byte> data);
+
+    /// <summary>Notes what was counted of an interface: a statistics block in pcapng, nothing in pcap.</summary>
+    /// <param name="interfaceNumber">From <see cref="AddInterface"/>.</param>
+    /// <param name="statistics">What was counted.</param>
+    public virtual void WriteStatistics(int interfaceNumber, in InterfaceStatistics statistics)
+    {
+    }
+
+    /// <summary>Bytes of the capture so far, those that are still buffered included.</summary>
+    public long BytesWritten => _written + _used;
+
     /// <summary>Gives everything so far to the stream.</summary>
     public virtual void Flush()
     {
-        if (_used > 0)
-            _stream.Write(_buffer, 0, _used);
-        _used = 0;
+        Spill();
         _stream.Flush();
     }
 
@@ -105,17 +129,12 @@ public abstract class CaptureWriter : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (bytes.Length > _buffer.Length - _used)
-        {
-            _stream.Write(_buffer, 0, _used);
-            _used = 0;
-        }
-
+            Spill();
         if (bytes.Length >= DirectBytes)
         {
-            if (_used > 0)
-                _stream.Write(_buffer, 0, _used);
-            _used = 0;
+            Spill();
             _stream.Write(bytes);
+            _written += bytes.Length;
             return;
         }
 
@@ -128,13 +147,26 @@ public abstract class CaptureWriter : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (length > _buffer.Length - _used)
-        {
-            _stream.Write(_buffer, 0, _used);
-            _used = 0;
-        }
-
+            Spill();
         Span<byte> room = _buffer.AsSpan(_used, length);
         _used += length;
         return room;
     }
+
+    private void Spill()
+    {
+        if (_used == 0)
+            return;
+        _stream.Write(_buffer, 0, _used);
+        _written += _used;
+        _used = 0;
+    }
 }
+
+/// <summary>What a live capture counted of an interface, as an interface statistics block notes it (pcapng, section 4.6).</summary>
+/// <param name="StartTime">When the capture started, nanoseconds since 1970.</param>
+/// <param name="EndTime">When it ended.</param>
+/// <param name="FilterAccept">Packets that the filter took.</param>
+/// <param name="OsDrop">Of these, those that the operating system had no room for.</param>
+/// <param name="UserDelivered">Of these, those that were handed to the capturing program.</param>
+public readonly record struct InterfaceStatistics(long StartTime, long EndTime, long FilterAccept, long OsDrop, long UserDelivered);

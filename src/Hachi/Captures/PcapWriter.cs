@@ -95,6 +95,16 @@ internal sealed class PcapWriter : CaptureWriter
         Packets++;
     }
 
+    public override int AddInterface(CaptureInterface described, string? filter = null) => described.LinkType == _linkType ? 0 : -1;
+
+    public override void Write(int interfaceNumber, long timestamp, uint originalLength, ReadOnlySpan<byte> data)
+    {
+        if (interfaceNumber == 0)
+            Write(timestamp, originalLength, data);
+        else
+            Skipped++;
+    }
+
     /// <summary>The same magic, version and link type: then a record there is a record here.</summary>
     private bool CanCopyFrom(CaptureReader source) =>
         source is PcapReader && source.FileHeader[..8].SequenceEqual(_header.AsSpan(0, 8)) && source.FileHeader[20..].SequenceEqual(_header.AsSpan(20));

@@ -17,6 +17,8 @@ internal static class PcapngFormat
     internal const ushort OptionEnd = 0, OptionComment = 1;
     internal const ushort InterfaceName = 2, InterfaceDescriptionText = 3, InterfaceTimestampResolution = 9, InterfaceFcsLength = 13,
         InterfaceTimestampOffset = 14;
+    internal const ushort InterfaceFilter = 11;
+    internal const ushort StatisticsStartTime = 2, StatisticsEndTime = 3, StatisticsFilterAccept = 6, StatisticsOsDrop = 7, StatisticsUserDelivered = 8;
     internal const ushort PacketFlags = 2, PacketHash = 3, PacketQueue = 6;
 
     /// <summary>Algorithm number of a Toeplitz hash, the one that network cards compute over the flow.</summary>

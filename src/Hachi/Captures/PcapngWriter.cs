@@ -6,7 +6,7 @@ namespace Hachi.Captures;
 /// The block format. Blocks of a pcapng reader are copied as they are, its section headers included, so that several files after each other become
 /// several sections; packets from elsewhere go into a section of our own with one interface.
 /// </summary>
-internal sealed class PcapngWriter(Stream stream, LinkType linkType, bool nanoseconds, uint snaplen, bool leaveOpen) : CaptureWriter(stream, leaveOpen)
+internal sealed partial class PcapngWriter(Stream stream, LinkType linkType, bool nanoseconds, uint snaplen, bool leaveOpen) : CaptureWriter(stream, leaveOpen)
 {
     private readonly object _own = new();
     private object? _section;
@@ -42,7 +42,7 @@ internal sealed class PcapngWriter(Stream stream, LinkType linkType, bool nanose
     {
         if (_section != _own)
             StartSection(_own, linkType, snaplen, nanoseconds ? (byte)9 : (byte)6);
-        WritePacket(timestamp, originalLength, data);
+        WritePacket(0, timestamp, originalLength, data);
     }
 
     public override void Flush()
@@ -101,17 +101,17 @@ internal sealed class PcapngWriter(Stream stream, LinkType linkType, bool nanose
         CaptureInterface described = source.Interfaces[record.Interface];
         if (_section != source)
             StartSection(source, described.LinkType, described.Snaplen, described.TimestampResolution);
-        WritePacket(source.TimestampOf(batch, record), record.OriginalLength, batch.Data(record));
+        WritePacket(0, source.TimestampOf(batch, record), record.OriginalLength, batch.Data(record));
     }
 
-    private void WritePacket(long timestamp, uint originalLength, ReadOnlySpan<byte> data)
+    private void WritePacket(int number, long timestamp, uint originalLength, ReadOnlySpan<byte> data)
     {
         int length = 32 + PcapngFormat.Pad(data.Length);
         ulong ticks = (ulong)(_resolution == 9 ? Math.Max(timestamp, 0) : Math.Max(timestamp, 0) / 1000);
         Span<byte> header = Reserve(28);
         BinaryPrimitives.WriteUInt32LittleEndian(header, PcapngFormat.EnhancedPacket);
         BinaryPrimitives.WriteInt32LittleEndian(header[4..], length);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[8..], 0);
+        BinaryPrimitives.WriteInt32LittleEndian(header[8..], number);
         BinaryPrimitives.WriteUInt32LittleEndian(header[12..], (uint)(ticks >> 32));
         BinaryPrimitives.WriteUInt32LittleEndian(header[16..], (uint)ticks);
         BinaryPrimitives.WriteInt32LittleEndian(header[20..], data.Length);
@@ -128,15 +128,7 @@ internal sealed class PcapngWriter(Stream stream, LinkType linkType, bool nanose
     {
         _section = section;
         _resolution = resolution == 9 ? (byte)9 : (byte)6;
-        Span<byte> header = Reserve(28);
-        BinaryPrimitives.WriteUInt32LittleEndian(header, PcapngFormat.SectionHeader);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[4..], 28);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[8..], PcapngFormat.ByteOrderMagic);
-        BinaryPrimitives.WriteUInt16LittleEndian(header[12..], 1);
-        BinaryPrimitives.WriteUInt16LittleEndian(header[14..], 0);
-        header.Slice(16, 8).Fill(0xff);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[24..], 28);
-
+        WriteSectionHeader();
         Span<byte> described = Reserve(32);
         described.Clear();
         BinaryPrimitives.WriteUInt32LittleEndian(described, PcapngFormat.InterfaceDescription);
@@ -147,5 +139,17 @@ internal sealed class PcapngWriter(Stream stream, LinkType linkType, bool nanose
         BinaryPrimitives.WriteUInt16LittleEndian(described[18..], 1);
         described[20] = _resolution;
         BinaryPrimitives.WriteUInt32LittleEndian(described[28..], 32); // after the value, its padding and the empty end-of-options
+    }
+
+    private void WriteSectionHeader()
+    {
+        Span<byte> header = Reserve(28);
+        BinaryPrimitives.WriteUInt32LittleEndian(header, PcapngFormat.SectionHeader);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[4..], 28);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[8..], PcapngFormat.ByteOrderMagic);
+        BinaryPrimitives.WriteUInt16LittleEndian(header[12..], 1);
+        BinaryPrimitives.WriteUInt16LittleEndian(header[14..], 0);
+        header.Slice(16, 8).Fill(0xff);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[24..], 28);
     }
 }
