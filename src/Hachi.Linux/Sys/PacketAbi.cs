@@ -18,7 +18,7 @@ internal static class PacketAbi
     public static readonly ushort AllProtocols = BitConverter.IsLittleEndian ? BinaryPrimitives.ReverseEndianness((ushort)3) : (ushort)3;
 
     /// <summary>struct sockaddr_ll.</summary>
-    [StructLayout(LayoutKind.Sequential)]
+    [StructLayout(LayoutKind.Sequential, Pack = 4)]
     public struct LinkAddress
     {
         public ushort Family;

@@ -81,8 +81,7 @@ public sealed class TcpdumpTests
             }
             foreach (byte[] frame in frames)
                 lab.Send(frame);
-            // tcpdump gives a block that is not full a second, and does not look at what is left when it is interrupted.
-            Thread.Sleep(1_300);
+            WaitForFiles(folder);
             for (int i = 0; i < filters.Length; i++)
             {
                 (int _, string said) = CaptureLab.End(oracles[i]);
@@ -107,5 +106,15 @@ public sealed class TcpdumpTests
             }
         }
         return compared;
+    }
+
+    /// <summary>tcpdump gives a block that is not full a second, and does not look at what is left when it is interrupted: so wait until nothing more is written.</summary>
+    private static void WaitForFiles(string folder)
+    {
+        for (long before = -1, size = 0; before != size;)
+        {
+            Thread.Sleep(1_200);
+            (before, size) = (size, Directory.GetFiles(folder).Sum(file => new FileInfo(file).Length));
+        }
     }
 }
