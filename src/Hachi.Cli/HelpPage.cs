@@ -12,9 +12,9 @@ internal static class HelpPage
     [
         ("See what this can do, in six steps", "tour", "hachi tour"),
         ("Keep the packets I want", "filter", "hachi filter 'tcp port 443' in.pcap -w out.pcap"),
+        ("See what passes on this machine", "capture", "sudo hachi capture 'tcp port 443'"),
         ("Understand a filter", "explain", "hachi explain 'vlan and tcp port 443'"),
         ("See what a filter compiles to", "compile", "hachi compile 'tcp port 443'"),
-        ("Step a packet through a program", "debug", "hachi debug 'tcp port 443' in.pcap"),
     ];
 
     /// <summary>What bare <c>hachi</c> says.</summary>

@@ -27,7 +27,7 @@ internal sealed class Shell : IDisposable
 
     /// <summary>The shell of this process.</summary>
     public static Shell OfProcess() =>
-        new(Console.OpenStandardInput, StandardStreams.OpenOutput(), Console.OpenStandardError(), !Console.IsOutputRedirected);
+        new(Console.OpenStandardInput, StandardStreams.OpenOutput(), Console.OpenStandardError(), !Console.IsOutputRedirected) { OwnsProcess = true };
 
     /// <summary>Standard output as text (UTF-8, "\n"): results go here. Buffered.</summary>
     public TextWriter Out { get; }
@@ -37,6 +37,9 @@ internal sealed class Shell : IDisposable
 
     /// <summary>Standard output as bytes. Flush <see cref="Out"/> before writing to it.</summary>
     public Stream OutputStream { get; }
+
+    /// <summary>Whether the process is there for this command only, so that it may change what concerns all of it: its user, its system calls, its signals.</summary>
+    public bool OwnsProcess { get; private init; }
 
     /// <summary>Whether standard output is a terminal.</summary>
     public bool IsTerminal { get; }

@@ -12,6 +12,7 @@ internal static class VerbList
         new TourVerb(),
         new CompileVerb(),
         new FilterVerb(),
+        new CaptureVerb(),
         new ExplainVerb(),
         new RunVerb(),
         new DebugVerb(),

@@ -48,6 +48,9 @@ public sealed record CaptureDevice(int Index, string Name, LinkType LinkType, bo
     public static CaptureDevice? Default() => List().Where(device => device.IsUp)
         .OrderByDescending(device => device.IsRunning).ThenBy(device => device.IsLoopback).ThenBy(device => device.Index).FirstOrDefault();
 
+    /// <summary>The netmask of its (first) IPv4 address, highest byte first, for <c>ip broadcast</c>; null when it has none.</summary>
+    public uint? NetMask() => Index == 0 ? null : LinkList.NetMask(Name);
+
     private static CaptureDevice Of(LinkList.Row row)
     {
         LinkType link = HardwareLinkType.Of(row.HardwareType) ?? LinkType.LinuxSll2;

@@ -10,7 +10,7 @@ namespace Hachi.Linux.Capture;
 /// time; dispose it after the last has returned.
 /// </summary>
 /// <example><code>
-/// using LiveCapture capture = LiveCapture.Open([CaptureDevice.Find("eth0")!], new() { Filter = link => CaptureFilter.Compile("udp", link, live).Program });
+/// using LiveCapture capture = LiveCapture.Open([CaptureDevice.Find("eth0")!], new() { Filter = device => CaptureFilter.Compile("udp", device.LinkType, live).Program });
 /// capture.Run((in LivePacket packet) => { Console.WriteLine(packet.OriginalLength); return true; });
 /// </code></example>
 public sealed class LiveCapture : IDisposable
@@ -181,7 +181,7 @@ public sealed class LiveCapture : IDisposable
     /// </summary>
     /// <param name="filter">As <see cref="LiveCaptureOptions.Filter"/>.</param>
     /// <param name="rest">Takes the packets that the old filter let in and that lie in the ring; null drops them.</param>
-    public void SetFilter(Func<LinkType, ClassicProgram?>? filter, LivePacketHandler? rest = null)
+    public void SetFilter(Func<CaptureDevice, ClassicProgram?>? filter, LivePacketHandler? rest = null)
     {
         KernelFilter[] made = [.. Devices.Select(device => Make(device, filter))];
         Stop(rest);
@@ -204,8 +204,8 @@ public sealed class LiveCapture : IDisposable
 
     private static bool Discard(in LivePacket packet) => true;
 
-    private KernelFilter Make(CaptureDevice device, Func<LinkType, ClassicProgram?>? filter) =>
-        KernelFilter.Make(filter?.Invoke(device.LinkType), device, _loopbackIndex, _options);
+    private KernelFilter Make(CaptureDevice device, Func<CaptureDevice, ClassicProgram?>? filter) =>
+        KernelFilter.Make(filter?.Invoke(device), device, _loopbackIndex, _options);
 
     /// <summary>
     /// Every socket rejects everything until all of a group have joined it, for before that each gets every packet; then the filter goes on. A single

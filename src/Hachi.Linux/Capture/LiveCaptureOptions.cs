@@ -10,10 +10,10 @@ public sealed record LiveCaptureOptions
     public static LiveCaptureOptions Default { get; } = new();
 
     /// <summary>
-    /// Makes the filter for a link type: classic BPF that returns the bytes to keep, 0 to reject, compiled for live captures of Linux. It runs in the kernel. Null, or a null
+    /// Makes the filter for an interface, for its link type: classic BPF that returns the bytes to keep, 0 to reject, compiled for live captures of Linux. It runs in the kernel. Null, or a null
     /// result, takes every packet.
     /// </summary>
-    public Func<LinkType, ClassicProgram?>? Filter { get; init; }
+    public Func<CaptureDevice, ClassicProgram?>? Filter { get; init; }
 
     /// <summary>Bytes of a packet to keep, at least 1.</summary>
     public int SnapLength { get; init; } = 262_144;

@@ -32,6 +32,24 @@ internal static unsafe class LinkList
         }
     }
 
+    /// <summary>The netmask of an interface's first IPv4 address (SIOCGIFNETMASK, netdevice(7)); null for none.</summary>
+    public static uint? NetMask(string name)
+    {
+        const int AfInet = 2, GetNetMask = 0x891b, NameBytes = 16, RequestBytes = 40;
+        nint result = Syscall.Invoke(Syscall.Socket, AfInet, PacketAbi.SockDgram | PacketAbi.SockCloexec, 0);
+        if (result < 0)
+            return null;
+        using var handle = new FileHandle((int)result);
+        Span<byte> request = stackalloc byte[RequestBytes];
+        request.Clear();
+        if (Encoding.UTF8.GetByteCount(name) >= NameBytes)
+            return null;
+        Encoding.UTF8.GetBytes(name, request);
+        fixed (byte* bytes = request)
+            result = Syscall.Invoke(Syscall.Ioctl, handle.Descriptor, GetNetMask, (nint)bytes);
+        return result < 0 ? null : System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(request[(NameBytes + 4)..]); // behind family and port
+    }
+
     /// <summary>struct nlmsghdr and struct ifinfomsg: a dump of every link.</summary>
     private static void Ask(FileHandle handle)
     {

@@ -99,12 +99,12 @@ internal sealed unsafe class CaptureLab : IDisposable
     public static int NumberOf(ReadOnlySpan<byte> frame) => BinaryPrimitives.ReadInt32BigEndian(frame[42..]);
 
     /// <summary>A filter for live captures.</summary>
-    public static Func<LinkType, ClassicProgram?> Filter(string expression, int snapLength = 262_144) =>
-        link => CaptureFilter.Compile(expression, link, new FilterOptions { Live = true, SnapLength = snapLength }).Program;
+    public static Func<CaptureDevice, ClassicProgram?> Filter(string expression, int snapLength = 262_144) =>
+        device => CaptureFilter.Compile(expression, device.LinkType, new FilterOptions { Live = true, SnapLength = snapLength, NetMask = device.NetMask() ?? 0 }).Program;
 
     /// <summary>Opens a capture on interfaces by name.</summary>
     public static LiveCapture Open(LiveCaptureOptions options, params string[] names) =>
-        LiveCapture.Open([.. names.Select(name => CaptureDevice.Find(name) ?? throw new InvalidOperationException(name))], options with { LatencyMilliseconds = 10, BufferBytes = Math.Min(options.BufferBytes, 2 << 20) });
+        LiveCapture.Open([.. names.Select(name => CaptureDevice.Find(name) ?? throw new InvalidOperationException(name))], options.LatencyMilliseconds == 100 ? options with { LatencyMilliseconds = 10, BufferBytes = Math.Min(options.BufferBytes, 2 << 20) } : options);
 
     /// <summary>Stops the capture and gives all that it has received.</summary>
     public static List<CapturedPacket> Rest(LiveCapture capture)

@@ -8,6 +8,7 @@ namespace Hachi.Tests.Capture;
 /// time for itself.)</summary>
 public sealed class TcpdumpTests
 {
+    // Without "inbound": libpcap filters what it finds in its first blocks once more and knows no packet types there.
     private static readonly string[] s_filters =
     [
         "", "ip", "ip6", "arp", "tcp", "udp", "icmp", "icmp6", "sctp", "igmp", "ip or ip6", "not ip", "not ip and not ip6", "ip and not tcp", "tcp or udp",
@@ -20,7 +21,7 @@ public sealed class TcpdumpTests
         "ip6[6] = 58", "ip6 and tcp port 443", "ip6 and udp port 53", "net 10.0.0.0/8", "src net 10.0.0.0/8", "dst net 192.168.0.0/16", "net 192.168.1.0/24 and tcp",
         "host 192.168.1.10", "src host 192.168.1.10", "host 10.1.0.7 or host 10.1.0.14", "not net 10.0.0.0/8", "ip proto 47", "ip proto 6", "ip6 proto 17", "proto 132",
         "vlan", "vlan 100", "vlan and tcp", "vlan 100 and tcp port 443", "vlan and vlan", "vlan and ip6", "not vlan", "vlan or tcp port 443", "vlan and (ip or ip6)",
-        "mpls", "mpls 100", "mpls 100 and tcp", "pppoes", "pppoed", "pppoes and ip", "stp", "ether proto 0x88cc", "inbound", "inbound and tcp", "outbound",
+        "mpls", "mpls 100", "mpls 100 and tcp", "pppoes", "pppoed", "pppoes and ip", "stp", "ether proto 0x88cc", "outbound", "ip[4:2] & 1 = 0", "tcp[14:2] < 1000",
         "ip broadcast", "udp port 4789", "udp port 6081", "ip[0] >> 4 = 4", "ether[6] = 2", "ether src 02:00:00:00:00:01", "tcp[8:4] & 1 = 1",
         "ip[12] + ip[13] > 200", "len - 14 > ip[2:2]", "(tcp and (port 443 or port 80)) or (udp and port 53)",
     ];
@@ -28,7 +29,7 @@ public sealed class TcpdumpTests
     // On cooked packets; "len" counts the header there, which tcpdump's filter in the kernel does not know.
     private static readonly string[] s_cooked =
     [
-        "", "ip", "ip6", "tcp port 443", "udp", "not ip", "arp", "inbound", "outbound", "tcp[tcpflags] & tcp-syn != 0", "ip[8] < 64", "host 192.168.1.10", "ether multicast",
+        "", "ip", "ip6", "tcp port 443", "udp", "not ip", "arp", "inbound", "outbound", "tcp[tcpflags] & tcp-syn != 0", "ip[8] < 64", "host 192.168.1.10", "ip multicast",
         "net 10.0.0.0/8", "portrange 1-1023", "ip proto 47",
     ];
 
@@ -53,6 +54,8 @@ public sealed class TcpdumpTests
     {
         string tcpdump = Tools.Need("tcpdump");
         List<byte[]> frames = CaptureLab.Frames(packets, Volume.Seed);
+        if (device == "any") // there libpcap 1.10 loses VLAN tags
+            frames.RemoveAll(frame => frame[12] is 0x81 or 0x88 && frame[13] is 0 or 0xa8);
         string folder = Directory.CreateTempSubdirectory("hachi-capture-").FullName;
         long compared = 0;
         try
@@ -77,7 +80,8 @@ public sealed class TcpdumpTests
             for (int i = 0; i < filters.Length; i++)
             {
                 oracles.Add(CaptureLab.Listening(tcpdump, ["-Z", "root", "-i", device, "-n", "-p", "-U", "-B", "4096", "-w", Path.Combine(folder, $"{i}.pcap"), filters[i]], "listening on"));
-                captures.Add(CaptureLab.Open(new() { Filter = CaptureLab.Filter(filters[i]) }, device));
+                // Nobody reads meanwhile: blocks are handed over when they are full.
+                captures.Add(CaptureLab.Open(new() { Filter = CaptureLab.Filter(filters[i]), LatencyMilliseconds = 2_000 }, device));
             }
             foreach (byte[] frame in frames)
                 lab.Send(frame);

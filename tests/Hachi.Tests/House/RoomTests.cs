@@ -9,7 +9,7 @@ public sealed class RoomTests
         ["Hachi"] = [["Text"], ["Isa"], ["Uapi"], ["Asm"], ["Btf"], ["Object"], ["Ir"], ["Captures"], ["Verify", "Vm"]],
         ["Hachi.Lang"] = [["Pcap", "Seccomp", "Trace", "CSharp"]],
         ["Hachi.Linux"] = [[""], ["Sys"], ["Kernel"], ["Load"], ["Attach"], ["Events"], ["Symbols"], ["Capture", "Sandbox", "Run"]],
-        ["Hachi.Cli"] = [["Verbs", "Ebpf", ""]],
+        ["Hachi.Cli"] = [["Verbs", "Ebpf", "Capture", ""]],
     };
 
     private static readonly Dictionary<string, string[]> s_mayReference = new()
