@@ -105,21 +105,22 @@ internal sealed class CaptureRun(Shell shell, CapturePlan plan) : IDisposable
 
     private int Capture(CancellationToken ended)
     {
-        bool isFull = false;
+        bool isEnough = false;
         bool Take(in LivePacket packet)
         {
             if (_files is not null && !_files.Write(packet))
             {
-                isFull = true;
+                isEnough = true;
                 return false;
             }
             _lines?.Print(packet);
             _bytes += packet.OriginalLength;
             _captured++;
-            return _captured != plan.CountMax;
+            isEnough = _captured == plan.CountMax;
+            return !isEnough;
         }
         _capture!.Run(Take, Flush, ended);
-        bool isInterrupted = ended.IsCancellationRequested && !isFull && _captured != plan.CountMax;
+        bool isInterrupted = !isEnough;
         if (isInterrupted)
             _capture.Stop(Take); // what was received before the interrupt is not lost
         _files?.Finish(_capture);
