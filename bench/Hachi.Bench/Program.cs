@@ -7,7 +7,7 @@ using Hachi.Lang.Pcap;
 using Hachi.Vm;
 using Hachi.Vm.Jit;
 
-// usage: Hachi.Bench file|engine|compile|vm|seccomp|seccomp-learn [--packets N] [--repeats N] [--libpcap-code]
+// usage: Hachi.Bench file|engine|compile|vm|seccomp|seccomp-learn|capture [--packets N] [--repeats N] [--libpcap-code]
 if (args.FirstOrDefault() == "vm")
 {
     // usage: Hachi.Bench vm [FOLDER of the benchmark programs] [NAME...] [--repeats N]
@@ -27,6 +27,14 @@ switch (args)
     case ["seccomp-learn", "--repeats", string times, .. string[] command] when OperatingSystem.IsLinux():
         SeccompBench.Learn(command, int.Parse(times, CultureInfo.InvariantCulture));
         return 0;
+}
+if (args is ["capture", string hachi, ..])
+{
+    // usage: Hachi.Bench capture NATIVE-HACHI [--packets N] [--rate N a second]
+    string captures = Directory.CreateTempSubdirectory("hachi-bench-").FullName;
+    CaptureBench.Run(hachi, Number("--packets", 400_000), Number("--rate", 0), captures);
+    Directory.Delete(captures, recursive: true);
+    return 0;
 }
 int packets = Number("--packets", 900_000), repeats = Number("--repeats", 5);
 string folder = Path.Combine(Path.GetTempPath(), "hachi-bench");

@@ -199,7 +199,7 @@ public sealed class CaptureVerbTests : IDisposable
     private static Process Start(params string[] args) => StartIn([], args);
 
     private static Process StartIn(Dictionary<string, string> environment, params string[] args) =>
-        CaptureLab.Listening("/usr/bin/env", [.. environment.Select(pair => $"{pair.Key}={pair.Value}"), "dotnet", Cli, "capture", .. args], "listening on");
+        CaptureLab.Listening("/usr/bin/env", ["-u", "SUDO_UID", .. environment.Select(pair => $"{pair.Key}={pair.Value}"), "dotnet", Cli, "capture", .. args], "listening on");
 
     /// <summary>Runs the verb while frames are sent on both pairs, in turn.</summary>
     private static CommandRun Under(CaptureLab lab, string[] args)

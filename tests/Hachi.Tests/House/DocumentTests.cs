@@ -5,10 +5,13 @@ namespace Hachi.Tests.House;
 /// <summary>
 /// Every command in README and docs is run. In a fenced block marked <c>console</c> a line <c>$ COMMAND</c> is given to a shell, in one folder a document,
 /// and what it prints must be the lines below it; a line <c>...</c> stands for any lines. Blocks marked <c>sh</c> are not run and must not call hachi;
-/// one marked <c>file NAME</c> is a file that the commands find.
+/// one marked <c>file NAME</c> is a file that the commands find. One marked <c>console root</c> is run as root, in a network namespace that has only a
+/// loopback interface; by anybody else it is not run.
 /// </summary>
 public sealed class DocumentTests
 {
+    private const string RootBlock = "console root";
+
     private static readonly string[] s_documents = [.. SourceTree.Files(".", ".md").Select(SourceTree.Name)];
 
     public static TheoryData<string> Documents => [.. s_documents];
@@ -32,8 +35,8 @@ public sealed class DocumentTests
             File.SetUnixFileMode(shim, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             foreach ((string kind, List<string> lines) in blocks.Where(block => block.Kind.StartsWith("file ", StringComparison.Ordinal)))
                 File.WriteAllLines(Path.Combine(folder, Path.GetFileName(kind["file ".Length..])), lines);
-            foreach ((string _, List<string> lines) in blocks.Where(block => block.Kind == "console"))
-                RunBlock(document, folder, lines);
+            foreach ((string kind, List<string> lines) in blocks.Where(block => block.Kind == "console" || (block.Kind == RootBlock && Tools.IsRoot && OperatingSystem.IsLinux())))
+                RunBlock(document, folder, lines, kind == RootBlock);
         }
         finally
         {
@@ -62,7 +65,7 @@ public sealed class DocumentTests
     [Fact]
     public void Architecture_fits_on_a_page() => Assert.InRange(File.ReadAllLines(Shared.InRepository("ARCHITECTURE.md")).Length, 1, 120);
 
-    private static void RunBlock(string document, string folder, List<string> lines)
+    private static void RunBlock(string document, string folder, List<string> lines, bool isRoot)
     {
         for (int i = 0; i < lines.Count;)
         {
@@ -74,8 +77,11 @@ public sealed class DocumentTests
             while (i < lines.Count && !lines[i].StartsWith("$ ", StringComparison.Ordinal))
                 expected.Add(lines[i++].TrimEnd());
             var environment = new Dictionary<string, string?> { ["PATH"] = folder + ":" + Environment.GetEnvironmentVariable("PATH"), ["NO_COLOR"] = "1" };
-            ToolResult run = Tools.Run("/bin/sh", ["-c", "{ " + command + "\n} 2>&1"], null, 120, folder, environment);
-            string pattern = "^" + string.Join("\n", expected.Select(line => line == "..." ? "(?:.*\n?)*?" : Regex.Escape(line))) + "\n?$";
+            if (isRoot)
+                environment["SUDO_UID"] = null; // the folder is root's
+            string[] shell = isRoot ? ["unshare", "-n", "/bin/sh", "-c", "ip link set lo up\n{ " + command + "\n} 2>&1"] : ["/bin/sh", "-c", "{ " + command + "\n} 2>&1"];
+            ToolResult run = Tools.Run(shell[0], shell[1..], null, 120, folder, environment);
+            string pattern = "^" + string.Join("\n", expected.Select(line => line == "..." ? ".*(?:\n.*)*?" : Regex.Escape(line))) + "\n?$";
             string said = string.Join('\n', run.Text.TrimEnd().Split('\n').Select(line => line.TrimEnd()));
             Assert.True(Regex.IsMatch(said, pattern, RegexOptions.None, TimeSpan.FromSeconds(10)), $"{document}: $ {command}\nprinted (status {run.ExitCode}):\n{said}\nthe document says:\n{string.Join('\n', expected)}");
         }
