@@ -1,3 +1,4 @@
+using Hachi.Linux.Kernel;
 using Hachi.Linux.Sys;
 using Hachi.Uapi;
 
@@ -11,6 +12,23 @@ internal static class Failure
     /// <param name="result">What it gave: minus the error number.</param>
     /// <param name="about">What it was about, or the likely reason; null for neither.</param>
     public static BpfException Of(BpfCommand command, int result, string? about) => new(BpfSystem.Name(command), -result, about ?? Likely(command, -result));
+
+    /// <summary>A refusal where something may be missing in the kernel: says since when it is there, or which option of the kernel's configuration brings it.</summary>
+    /// <param name="command">Which.</param>
+    /// <param name="result">What it gave: minus the error number.</param>
+    /// <param name="about">What it was about.</param>
+    /// <param name="needed">What it needs of the kernel.</param>
+    public static BpfException Lacking(BpfCommand command, int result, string about, params ReadOnlySpan<KernelFeature?> needed) =>
+        (ErrorNumber)(-result) is not (ErrorNumber.EPERM or ErrorNumber.EACCES) && WhyWithout(needed) is { } why ? Of(command, result, $"{about}: {why}") : Of(command, result, about);
+
+    /// <summary>The first of these that this kernel lacks, in words; null for none.</summary>
+    public static string? WhyWithout(params ReadOnlySpan<KernelFeature?> needed)
+    {
+        foreach (KernelFeature? each in needed)
+            if (KernelRelease.WhyWithout(each) is { } why)
+                return why;
+        return null;
+    }
 
     private static string? Likely(BpfCommand command, int errno) => (ErrorNumber)errno switch
     {

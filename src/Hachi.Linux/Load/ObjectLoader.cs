@@ -23,7 +23,7 @@ public static class ObjectLoader
                 AddMap(loaded, map, options);
             foreach (ProgramSpec program in spec.Programs)
                 if (options.Programs?.Contains(program.Name) != false)
-                    loaded.Add(program.Name, ProgramLoader.Load(program, Around(loaded, options)));
+                    loaded.Add(program.Name, Load(program, loaded, options));
             FillSlots(loaded);
             return loaded;
         }
@@ -32,6 +32,12 @@ public static class ObjectLoader
             loaded.Dispose();
             throw;
         }
+    }
+
+    private static Program Load(ProgramSpec program, LoadedObject loaded, LoadOptions options)
+    {
+        using AttachTarget target = AttachTarget.Find(program);
+        return ProgramLoader.Load(program, Around(loaded, options) with { AttachBtfId = target.TypeId, AttachFd = target.Descriptor });
     }
 
     private static ProgramSurroundings Around(LoadedObject loaded, LoadOptions options) => new()

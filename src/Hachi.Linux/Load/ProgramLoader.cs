@@ -133,7 +133,7 @@ internal static unsafe class ProgramLoader
         return Failure.Of(BpfCommand.ProgLoad, -errno, (ErrorNumber)errno switch
         {
             ErrorNumber.EPERM => $"{what}: {spec.Type.Name()} programs need CAP_BPF, with CAP_PERFMON to trace and CAP_NET_ADMIN for the network, or root; some kernels forbid the kind altogether",
-            ErrorNumber.EINVAL => $"{what}: this kernel has no {spec.Type.Name()} programs, or not for this place",
+            ErrorNumber.EINVAL => $"{what}: {Failure.WhyWithout(KernelFeatures.Of(spec.Type), spec.AttachType is { } place ? KernelFeatures.Of(place) : null) ?? $"this kernel has no {spec.Type.Name()} programs, or not for this place"}",
             ErrorNumber.E2BIG => $"{what}: {spec.Insns.Length} instructions are more than the kernel takes",
             _ => what,
         });

@@ -1,0 +1,101 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Hachi.Btf;
+using Hachi.Linux.Kernel;
+using Hachi.Linux.Sys;
+using Hachi.Object;
+using Hachi.Uapi;
+
+namespace Hachi.Linux.Load;
+
+/// <summary>What a tracing or LSM program is verified for: a function or type of the kernel or of a module, by its number among the types there.</summary>
+internal readonly unsafe struct AttachTarget : IDisposable
+{
+    private readonly FileHandle? _module;
+
+    private AttachTarget(uint typeId, FileHandle? module) => (TypeId, _module) = (typeId, module);
+
+    /// <summary>The number; 0 where none is needed.</summary>
+    public uint TypeId { get; }
+
+    /// <summary>The descriptor of the module's types; 0 for the kernel's own.</summary>
+    public int Descriptor => _module?.Descriptor ?? 0;
+
+    /// <summary>Finds it by the program's section (<c>fentry/do_unlinkat</c>, <c>lsm/inode_mkdir</c>, <c>tp_btf/sched_switch</c>, <c>iter/task</c>).</summary>
+    /// <exception cref="BpfException">ENOENT: the kernel has no such function, or no types.</exception>
+    public static AttachTarget Find(ProgramSpec spec)
+    {
+        if (Form(spec.AttachType) is not (string prefix, BtfKind kind) || SectionNames.Find(spec.Section) is not { Target: { Length: > 0 } place })
+            return default;
+        KernelBtf kernel = RunningTypes.Open(out string reason) ?? throw new BpfException("load", (int)ErrorNumber.ENOENT, $"program {spec.Name}: {reason}");
+        string? only = place.IndexOf(':') is > 0 and int colon ? place[..colon] : null;
+        string name = prefix + place[(only?.Length + 1 ?? 0)..];
+        if (only is null or "vmlinux" && kernel.Types.Find(kind, name) is > 0 and uint id)
+            return new AttachTarget(id, null);
+        foreach (string module in only is null ? kernel.Modules : [only])
+            if (kernel.Module(module) is { } types && types.Find(kind, name) is uint inModule && inModule >= types.FirstId)
+                return new AttachTarget(inModule, OpenTypes(module));
+        throw new BpfException("load", (int)ErrorNumber.ENOENT, $"program {spec.Name}: {Missing(spec.AttachType!.Value, place)}");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _module?.Dispose();
+
+    private static (string Prefix, BtfKind Kind)? Form(AttachType? type) => type switch
+    {
+        AttachType.TraceRawTp => ("btf_trace_", BtfKind.Typedef),
+        AttachType.LsmMac or AttachType.LsmCgroup => ("bpf_lsm_", BtfKind.Func),
+        AttachType.TraceIter => ("bpf_iter_", BtfKind.Func),
+        AttachType.TraceFentry or AttachType.TraceFexit or AttachType.ModifyReturn => ("", BtfKind.Func),
+        _ => null,
+    };
+
+    private static string Missing(AttachType type, string place) => type switch
+    {
+        AttachType.TraceRawTp => $"the kernel has no tracepoint '{place}'",
+        AttachType.LsmMac or AttachType.LsmCgroup => $"{Failure.WhyWithout(KernelFeatures.Of(type)) ?? $"the kernel has no LSM hook '{place}'"}",
+        AttachType.TraceIter => $"the kernel has no iterator '{place}'",
+        _ => $"the kernel has no function '{place}' among its types (it may be inlined, or renamed by the compiler)",
+    };
+
+    /// <summary>The descriptor of a module's types: the kernel knows them by number only, so each is asked for its name.</summary>
+    private static FileHandle OpenTypes(string module)
+    {
+        uint id = 0;
+        while (true)
+        {
+            var next = new BpfAttributes { Next = { Id = id } };
+            int result = BpfSystem.Call(BpfCommand.BtfGetNextId, ref next, 8);
+            if (result < 0)
+                throw Failure.Of(BpfCommand.BtfGetNextId, result, $"the types of module {module}");
+            id = next.Next.Next;
+            var open = new BpfAttributes { Next = { Id = id } };
+            int descriptor = BpfSystem.Call(BpfCommand.BtfGetFdById, ref open, 4);
+            if (descriptor < 0)
+                continue;
+            var types = new FileHandle(descriptor);
+            if (NameOf(types) == module)
+                return types;
+            types.Dispose();
+        }
+    }
+
+    private static string NameOf(FileHandle types)
+    {
+        const int NameBytesMax = 64;
+        byte* name = stackalloc byte[NameBytesMax];
+        var info = new TypesInfo { Name = name, NameLength = NameBytesMax };
+        var attributes = new BpfAttributes { Info = { Fd = (uint)types.Descriptor, Length = (uint)sizeof(TypesInfo), Info = (byte*)&info } };
+        return BpfSystem.Call(BpfCommand.ObjGetInfoByFd, ref attributes, 16) < 0 || info.IsKernel == 0 ? "" : Encoding.UTF8.GetString(new ReadOnlySpan<byte>(name, NameBytesMax).SliceToZero());
+    }
+
+    /// <summary>struct bpf_btf_info.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct TypesInfo
+    {
+        public byte* Section;
+        public uint Size, Id;
+        public byte* Name;
+        public uint NameLength, IsKernel;
+    }
+}
