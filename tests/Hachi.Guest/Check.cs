@@ -1,3 +1,6 @@
+using Hachi.Linux.Kernel;
+using Hachi.Uapi;
+
 namespace Hachi.Guest;
 
 /// <summary>One observation of a running kernel: something is loaded or attached through Hachi.Linux, and its effect is seen.</summary>
@@ -8,14 +11,25 @@ namespace Hachi.Guest;
 /// <param name="Run">Makes the observation; whatever it throws is its failure.</param>
 internal sealed record Check(string Name, string Area, string Point, string Effect, Action<Lab> Run)
 {
-    /// <summary>The first kernel that has it. An older one must refuse, in words that name this version.</summary>
-    public Version Since { get; init; } = new(5, 10);
-
-    /// <summary>The options of the kernel's configuration that it needs (<c>CONFIG_FPROBE</c>); a kernel that lacks one is not tried.</summary>
-    public string[] Needs { get; init; } = [];
+    /// <summary>What it needs of the kernel: rows of <c>eng/uapi/features.txt</c> (<c>attach trace_kprobe_multi</c>). A kernel without one must refuse, in words that say so.</summary>
+    public string[] Features { get; init; } = [];
 
     /// <summary>Whether it touches the whole machine, so that it belongs into a kernel of its own and is not done on the host.</summary>
     public bool IsGuestOnly { get; init; }
+
+    /// <summary>What the running kernel lacks for it, as a refusal has to say it: <c>since Linux 6.6</c>, or the option that it was built without; null for nothing.</summary>
+    public string? Lacking
+    {
+        get
+        {
+            foreach (KernelFeature feature in Features.Select(row => KernelFeatures.Find(row) ?? throw new CheckException($"no feature '{row}'")))
+                if (Lab.Kernel < feature.Since)
+                    return $"since Linux {feature.Since}";
+                else if (feature.Option is { } option && KernelConfig.Running?.Has(option) == false)
+                    return option;
+            return null;
+        }
+    }
 }
 
 /// <summary>How a check ended.</summary>

@@ -19,6 +19,9 @@ internal sealed class GuestKernel
     /// <summary>Its configuration, as text.</summary>
     public string Configuration => Path.Combine(Folder, "config");
 
+    /// <summary>Its release, as it names itself.</summary>
+    public string Release => File.ReadAllText(Path.Combine(Folder, "whole")).Trim();
+
     /// <summary>Modules to load.</summary>
     public string[] Modules => Directory.GetFiles(Path.Combine(Folder, "modules"));
 
@@ -70,10 +73,11 @@ internal sealed class GuestKernel
         foreach (string module in s_modules)
             foreach (string file in Directory.GetFiles(Path.GetDirectoryName(Path.Combine(tree, module))!, Path.GetFileName(module) + ".ko*"))
                 File.Move(file, Path.Combine(modules, Path.GetFileName(file)));
+        string release = Path.GetFileName(Path.GetDirectoryName(tree)!);
         Directory.Delete(parts, recursive: true);
         foreach (string older in Directory.GetDirectories(Path.GetDirectoryName(folder)!).Where(other => other != folder))
             Directory.Delete(older, recursive: true);
-        File.WriteAllText(Path.Combine(folder, "whole"), "");
+        File.WriteAllText(Path.Combine(folder, "whole"), release);
         return true;
     }
 

@@ -76,7 +76,7 @@ internal static class GuestMachine
         using var file = new FileStream(initrd, FileMode.CreateNew);
         var cpio = new CpioWriter(file);
         cpio.AddFile("init", File.ReadAllBytes(agent), isExecutable: true);
-        cpio.AddFile("config", File.ReadAllBytes(kernel.Configuration));
+        cpio.AddFile($"boot/config-{kernel.Release}", File.ReadAllBytes(kernel.Configuration));
         foreach (string module in kernel.Modules)
             cpio.AddFile("modules/" + Path.GetFileName(module), File.ReadAllBytes(module));
         cpio.Finish();
