@@ -4,5 +4,5 @@ namespace Hachi.Guest;
 internal static class CheckList
 {
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<Check> All { get; } = [.. Checks.SocketChecks.All];
+    public static IReadOnlyList<Check> All { get; } = [.. Checks.ProbeChecks.All, .. Checks.TracingChecks.All];
 }

@@ -4,7 +4,7 @@ namespace Hachi.Guest;
 /// <c>agent list</c> names the checks, <c>agent run [NAME…]</c> does them (all of them as a rule), a line each; as process 1 of a test kernel it sets the machine up, does those in
 /// the environment variable HACHI_CHECKS, and powers off.
 /// </summary>
-internal static class Program
+internal static class Agent
 {
     private static int Main(string[] args)
     {
