@@ -33,7 +33,7 @@ internal static class CheckRunner
     private static CheckResult RunOne(Check check, Lab lab)
     {
         if (check.IsGuestOnly && !lab.IsGuest)
-            return new CheckResult(check.Name, Outcome.NotTried, 0, "it would touch the whole machine");
+            return check.Lacking is { } absent ? new CheckResult(check.Name, Outcome.No, 0, absent) : new CheckResult(check.Name, Outcome.NotTried, 0, "it would touch the whole machine");
         Exception? failure = null;
         var clock = Stopwatch.StartNew();
         var thread = new Thread(() =>
