@@ -4,5 +4,6 @@ namespace Hachi.Guest;
 internal static class CheckList
 {
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<Check> All { get; } = [.. Checks.ProbeChecks.All, .. Checks.TracingChecks.All];
+    public static IReadOnlyList<Check> All { get; } =
+        [.. Checks.ProbeChecks.All, .. Checks.TracingChecks.All, .. Checks.NetworkChecks.All, .. Checks.CgroupChecks.All];
 }
