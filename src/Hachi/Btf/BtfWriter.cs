@@ -51,6 +51,22 @@ public sealed class BtfWriter
         }
     }
 
+    /// <summary>Copies types; in the place of some stands a pointer to nothing, so that ids stay what they are.</summary>
+    internal BtfWriter(BtfTypes types, IReadOnlySet<uint> gone)
+        : this(types, isSplit: false)
+    {
+        uint[] words = [.. _words];
+        _words.Clear();
+        for (uint id = types.FirstId; id < types.Count; id++)
+        {
+            int start = types.WordOf(id), end = id + 1 < types.Count ? types.WordOf(id + 1) : words.Length;
+            if (gone.Contains(id))
+                _words.AddRange([0, (uint)BtfKind.Ptr << 24, 0]);
+            else
+                _words.AddRange(words.AsSpan(start..end));
+        }
+    }
+
     /// <summary>The id that the next type gets.</summary>
     public uint NextId { get; private set; }
 

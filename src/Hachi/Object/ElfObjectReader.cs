@@ -129,6 +129,15 @@ internal sealed partial class ElfObjectRun(ElfFile elf, List<Diagnostic> diagnos
             foreach (BtfVariable variable in _types.VariablesOf(id))
                 if (symbols.TryGetValue(_types.NameOf(variable.Var), out ElfSymbol symbol) && symbol.Section == section)
                     BinaryPrimitives.WriteUInt32LittleEndian(_btf.AsSpan(variable.At + 4), (uint)symbol.Value);
+            // Kernels want them by offset.
+            int at = type.Tail;
+            foreach (BtfVariable variable in _types.VariablesOf(id).OrderBy(variable => variable.Offset))
+            {
+                BinaryPrimitives.WriteUInt32LittleEndian(_btf.AsSpan(at), variable.Var);
+                BinaryPrimitives.WriteUInt32LittleEndian(_btf.AsSpan(at + 4), variable.Offset);
+                BinaryPrimitives.WriteUInt32LittleEndian(_btf.AsSpan(at + 8), variable.SizeBytes);
+                at += 12;
+            }
         }
         if (elf.Find(".BTF.ext") is >= 0 and int ext && !BtfExt.TryRead(elf.BytesOf(elf.Sections[ext]), _types, out _ext, out reason))
             Report(DiagnosticTable.ElfBadBtf, ".BTF.ext", reason);
