@@ -1,0 +1,53 @@
+namespace Hachi.Verify.Rejections;
+
+public static partial class RefusalTable
+{
+    // Where control goes, and how long the verifier follows it.
+    private static RefusalInfo[] Flow() =>
+    [
+        Row("too-large", "the verifier gave up after a million steps", "BPF program is too large. Processed 1000001 insn",
+            ["BPF program is too large", "Argument list too long", "at most {n} insns"],
+            "The verifier walked one million instructions without coming to an end: branches times rounds of loops, not the length of the program. Libraries report it as E2BIG, \"Argument list too long\".",
+            "Use bpf_loop(), bpf_for() or may_goto in place of a plain loop, bound the number of rounds, make functions static noinline or global, narrow values before branching, or split the program by tail calls."),
+        Row("loop", "a loop that may not end", "infinite loop detected at insn 2",
+            ["infinite loop detected", "back-edge from insn", "cur state:"],
+            "Two rounds of the loop look the same to the verifier: what counts them is not in a register with a known value, or nothing counts. \"back-edge\" means that this kernel (before 5.3) or an unprivileged program may not loop at all.",
+            "Count in a local with a constant bound, or use bpf_loop(), bpf_for() or can_loop; before 5.3 unroll the loop (#pragma unroll)."),
+        Row("jump-seq", "too many undecided branches on one path", "The sequence of 8193 jumps is too complex.",
+            ["The sequence of {n} jumps is too complex"],
+            "More than 8192 undecided branches pile up on one path, typically an unrolled loop with a condition in each round.",
+            "Use bit operations in place of branches, real loops in place of unrolled ones, or functions."),
+        Row("unreachable", "code that no path reaches", "unreachable insn 2",
+            ["unreachable insn"],
+            "Control never comes here: it stands behind a goto or exit, or an endless loop comes before it, or the compiler left it behind undefined behaviour.",
+            "Remove it, and look for undefined behaviour and endless loops in the source."),
+        Row("last-insn", "control leaves the program", "jump out of range from insn 1 to 7",
+            ["last insn is not an exit", "jump out of range", "jump into the middle of ldimm64", "subprog doesn't end with", "no exit insn"],
+            "Control falls off the end of a function, or a jump leaves it: wrong offsets in code made by hand, a function without return, code built with -O0, or an object that was linked wrongly.",
+            "Compile with -O2; a jump's offset counts from the next instruction, and a 64-bit immediate load counts two."),
+        Row("retcode", "a return value that this kind of program may not give", "At program exit the register R0 has smin=7 smax=7 should have been in [0, 1]",
+            ["At program exit the register R0", "At async callback the register R0", "At callback return the register R0", "At subprogram exit the register R0"],
+            "The program type allows certain results only (cgroup hooks 0 and 1, fentry 0, LSM 0 or a negative error).",
+            "Return an allowed constant on every path, and clamp what is not known."),
+        Row("calls", "calls too deep, or recursion", "the call stack of 9 frames is too deep",
+            ["frames is too deep", "recursive call", "call stack too deep"],
+            "At most 8 functions may be active at a time, and none may call itself.",
+            "Inline, restructure, or continue by a tail call (33 at most)."),
+        Row("ref-leak", "something acquired is not given back", "Unreleased reference id=2 alloc_insn=7",
+            ["Unreleased reference", "would lead to reference leak"],
+            "A socket, ring-buffer record or other object that a helper handed out is still held on a path that ends here.",
+            "Give it back on every path, early returns among them: bpf_ringbuf_submit() or _discard(), bpf_sk_release(), ..."),
+        Row("lock", "a lock or section is not closed, or something is forbidden inside", "bpf_spin_lock is missing unlock",
+            ["spin_lock", "while holding a lock", "bpf_rcu_read_unlock is missing", "rcu_read_lock-ed region", "bpf_preempt_enable", "preempt_disable-ed region", "non-preemptible region", "bpf_local_irq_restore", "inside bpf_{w}-ed region", "cannot be restored", "nested rcu read lock"],
+            "Between lock and unlock (and inside RCU, no-preemption and no-interrupt sections) calls are limited, each must be closed on every path, and only one spin lock may be held.",
+            "Keep the section short, without other calls, and close it before each return."),
+        Row("reserved", "an instruction that does not exist", "BPF_MOV uses reserved fields",
+            ["uses reserved fields", "R{n} is invalid", "invalid shift", "div by zero", "invalid atomic operand size", "BPF_ATOMIC stores into", "atomic stores into", "frame pointer is read only", "LD_[ABS|IND] instructions not allowed", "unknown class", "BPF_STX mode"],
+            "An instruction is malformed or forbidden: an encoder made by hand, a field that must be 0, a division by the constant 0, a write to R10, an atomic operation on memory that has none.",
+            "Check the encoding (hachi disasm and hachi asm check every field); change the operation."),
+        Row("rodata", "an opcode or immediate that this kernel does not know", "unknown opcode ff",
+            ["unknown opcode", ".rodata.str1.1", "invalid bpf_ld_imm64 insn", "invalid BPF_LD_IMM insn", "unrecognized bpf_ld_imm64 insn"],
+            "The instruction stream holds a placeholder since a reference to a string or global was not relocated, or the kernel is older than the instruction (-mcpu=v3, v4).",
+            "Load with a loader that knows the object's data sections; build with a lower -mcpu. docs/instructions.md says since which kernel an instruction exists."),
+    ];
+}
