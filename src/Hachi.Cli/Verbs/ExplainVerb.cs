@@ -9,6 +9,7 @@ using Hachi.Isa;
 using Hachi.Lang.Pcap;
 using Hachi.Lang.Pcap.Explain;
 using Hachi.Text;
+using Hachi.Verify.Rejections;
 
 namespace Hachi.Cli.Verbs;
 
@@ -26,13 +27,14 @@ internal sealed class ExplainVerb : IVerb
 
     public string Name => "explain";
 
-    public string Summary => "Explain a filter, the path of a packet through it, or a diagnostic";
+    public string Summary => "Explain a filter, the path of a packet through it, a refusal, or a diagnostic";
 
     public string Usage => """
         explain EXPR [--link L] [--json]
         explain EXPR FILE|--sample --packet N [--json]
         explain error [ID] [--json]
         explain object OBJ [--json]
+        explain log FILE [--errno NAME] [--object OBJ [--section S]] [--json]
         """;
 
     public string Examples => """
@@ -41,6 +43,8 @@ internal sealed class ExplainVerb : IVerb
         hachi explain error HF0001                    what this diagnostic means, and what to do
         hachi explain error                           every diagnostic there is
         hachi explain object prog.o                   programs, maps, helpers of an eBPF object, and which kernel it needs
+        hachi explain log verifier.log                why the kernel refused a program, and how to mend it
+        hachi explain error map-null                  the same for one of the kernel's refusals
         """;
 
     public string About => """
@@ -55,6 +59,7 @@ internal sealed class ExplainVerb : IVerb
             command.Add(option);
         command.Add(ExplainError.Command(shell));
         command.Add(ExplainObject.Command(shell));
+        command.Add(ExplainLog.Command(shell));
         command.SetAction(parse => Run(parse, shell));
     }
 
@@ -242,21 +247,31 @@ internal static class ExplainError
     public static Command Command(Shell shell)
     {
         var id = new Argument<string?>("ID") { Description = "The id in brackets at the end of a message; without one, all are listed", Arity = ArgumentArity.ZeroOrOne };
-        id.CompletionSources.Add(_ => DiagnosticTable.All.Select(row => new System.CommandLine.Completions.CompletionItem(row.Id)));
+        id.CompletionSources.Add(_ => Ids().Select(each => new System.CommandLine.Completions.CompletionItem(each)));
         var json = new Option<bool>("--json") { Description = "One JSON object a line: id, severity, format, help" };
-        var command = new Command("error", "Say what a diagnostic means and what to do about it") { id, json };
+        var command = new Command("error", "Say what a diagnostic or a refusal of the kernel means and what to do about it") { id, json };
         command.SetAction(parse => Run(shell, parse.GetValue(id), parse.GetValue(json)));
         return command;
     }
 
+    private static IEnumerable<string> Ids() => DiagnosticTable.All.Select(row => row.Id).Concat(RefusalTable.All.Select(row => row.Id));
+
     private static int Run(Shell shell, string? id, bool json)
     {
         IReadOnlyList<DiagnosticInfo> rows = DiagnosticTable.All;
+        if (id is not null && RefusalTable.Find(id) is { } refusal)
+        {
+            if (json)
+                shell.WriteJson(to => WriteJson(to, refusal));
+            else
+                shell.Out.WriteLine(ExplainLog.Describe(refusal));
+            return ExitStatus.Done;
+        }
         if (id is not null)
         {
             if (DiagnosticTable.Find(id) is not { } row)
             {
-                string? near = Nearest.To(id.ToUpperInvariant(), rows.Select(each => each.Id));
+                string? near = Nearest.To(id.ToUpperInvariant(), rows.Select(each => each.Id)) ?? Nearest.To(id.ToLowerInvariant(), RefusalTable.All.Select(each => each.Id));
                 throw new CommandException($"there is no diagnostic '{id}'", near is null ? "hachi explain error lists them" : $"did you mean {near}? hachi explain error lists them");
             }
             rows = [row];
@@ -270,7 +285,32 @@ internal static class ExplainError
             else
                 shell.Out.WriteLine($"{row.Id}, {Word(row.Severity)}: {Escaper.Escape(row.Format)}\n\n{Escaper.Escape(row.Help)}");
         }
+        if (id is null)
+            List(shell, json);
         return ExitStatus.Done;
+    }
+
+    private static void List(Shell shell, bool json)
+    {
+        foreach (RefusalInfo row in RefusalTable.All)
+        {
+            if (json)
+                shell.WriteJson(to => WriteJson(to, row));
+            else
+                shell.Out.WriteLine($"{row.Id,-18}  {Escaper.Escape(row.Title)}");
+        }
+    }
+
+    private static void WriteJson(System.Text.Json.Utf8JsonWriter to, RefusalInfo row)
+    {
+        to.WriteStartObject();
+        to.WriteString("id", row.Id);
+        to.WriteString("severity", "refusal");
+        to.WriteString("format", row.Message);
+        to.WriteString("title", row.Title);
+        to.WriteString("help", row.Cause);
+        to.WriteString("mend", row.Mend);
+        to.WriteEndObject();
     }
 
     private static void WriteJson(System.Text.Json.Utf8JsonWriter to, DiagnosticInfo row)

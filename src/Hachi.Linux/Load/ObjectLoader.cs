@@ -10,7 +10,7 @@ public static class ObjectLoader
     /// <summary>Loads an object.</summary>
     /// <param name="spec">The object; edit it with <c>with</c> before (constants, sizes, names).</param>
     /// <param name="options">How; null for the usual.</param>
-    /// <exception cref="BpfException">The kernel refuses a map or a program; nothing stays loaded. <see cref="BpfException.Log"/> is the verifier's.</exception>
+    /// <exception cref="BpfException">The kernel refuses a map or a program; nothing stays loaded. <see cref="BpfVerifierException"/> when its verifier does.</exception>
     public static LoadedObject Load(this BpfObject spec, LoadOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(spec);
@@ -46,6 +46,7 @@ public static class ObjectLoader
         KernelVersion = loaded.Spec.KernelVersion,
         Types = loaded.Types,
         Maps = loaded.Maps,
+        Object = loaded.Spec,
         LogLevel = options.LogLevel,
     };
 

@@ -29,6 +29,9 @@ internal sealed record ProgramSurroundings
 
     public int AttachFd { get; init; }
 
+    /// <summary>The object, for the source lines of a refusal; null for none.</summary>
+    public BpfObject? Object { get; init; }
+
     /// <summary>What the verifier is to write even when it accepts: 0 nothing, 1 the path, 2 all, 4 figures.</summary>
     public uint LogLevel { get; init; }
 }
@@ -53,7 +56,7 @@ internal static unsafe class ProgramLoader
                 result = second;
         }
         if (result < 0)
-            throw Refusal(spec, -result, log);
+            throw Refusal(spec, around, -result, log);
         Program program = Program.FromHandle(new FileHandle(result), spec.Name);
         program.ExpectedAttachType = spec.AttachType;
         program.Section = spec.Section;
@@ -125,11 +128,11 @@ internal static unsafe class ProgramLoader
     private static bool IsAboutTypes(string log) =>
         log.Contains("func_info", StringComparison.Ordinal) || log.Contains("line_info", StringComparison.Ordinal) || log.Contains("BTF", StringComparison.Ordinal);
 
-    private static BpfException Refusal(ProgramSpec spec, int errno, string log)
+    private static BpfException Refusal(ProgramSpec spec, ProgramSurroundings around, int errno, string log)
     {
         string what = $"program {spec.Name}";
         if (log.Length > 0)
-            return new BpfException(BpfSystem.Name(BpfCommand.ProgLoad), errno, $"{what}: {LastLine(log)}", log);
+            return new BpfVerifierException(BpfSystem.Name(BpfCommand.ProgLoad), errno, spec, log, around.Object is { } bpf ? new SourceLines(bpf) : null);
         return Failure.Of(BpfCommand.ProgLoad, -errno, (ErrorNumber)errno switch
         {
             ErrorNumber.EPERM => $"{what}: {spec.Type.Name()} programs need CAP_BPF, with CAP_PERFMON to trace and CAP_NET_ADMIN for the network, or root; some kernels forbid the kind altogether",
@@ -138,9 +141,4 @@ internal static unsafe class ProgramLoader
             _ => what,
         });
     }
-
-    // The verifier says what is wrong last, before its figures.
-    private static string LastLine(string log) =>
-        log.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .LastOrDefault(line => !line.StartsWith("processed ", StringComparison.Ordinal) && !line.StartsWith("verification time", StringComparison.Ordinal) && !line.StartsWith("stack depth", StringComparison.Ordinal)) ?? "";
 }

@@ -77,7 +77,7 @@ public sealed class LoadTests
     public void A_refusal_carries_the_verifiers_last_word()
     {
         Tools.NeedRoot();
-        var refused = Assert.Throws<BpfException>(() => Program.Load(ProgramType.SocketFilter, [new Insn(0x95)], "no_r0"));
+        var refused = Assert.Throws<BpfVerifierException>(() => Program.Load(ProgramType.SocketFilter, [new Insn(0x95)], "no_r0"));
         Assert.Equal((int)ErrorNumber.EACCES, refused.Errno);
         Assert.Contains("R0 !read_ok", refused.Reason);
         Assert.Contains("R0 !read_ok", refused.Log);

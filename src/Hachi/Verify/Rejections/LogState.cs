@@ -25,12 +25,15 @@ internal sealed class LogState
     /// <summary>The last call of a helper or function that is done, as its slot; -1 for none on this path.</summary>
     public int LastCall { get; private set; } = -1;
 
-    public IEnumerable<(int Site, int Start)> ActiveCalls
+    /// <summary>The calls that led to the current frame: their slots, and where the functions begin; -1 where the log did not show it.</summary>
+    public IReadOnlyList<(int Site, int Start)> ActiveCalls
     {
         get
         {
+            var calls = new List<(int, int)>();
             for (int frame = 1; frame <= Frame; frame++)
-                yield return (_callSites[frame], _functionStarts[frame]);
+                calls.Add((_callSites[frame], _functionStarts[frame]));
+            return calls;
         }
     }
 
