@@ -84,7 +84,7 @@ internal static class ProgramAttachment
             throw Failure.Of(BpfCommand.ProgAttach, result, description);
         }
         // To detach, the program is named again: a descriptor of its own, since the caller may close theirs.
-        Program again = Program.Open(program.Id);
+        FileHandle again = program.Handle.Duplicate();
         return new UndoLink(description, () =>
         {
             using (target)

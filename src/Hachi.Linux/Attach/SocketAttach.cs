@@ -93,7 +93,7 @@ public static unsafe class SocketAttach
         ArgumentNullException.ThrowIfNull(program);
         ArgumentNullException.ThrowIfNull(map);
         AttachType place = type ?? program.ExpectedAttachType ?? AttachType.SkSkbVerdict;
-        return ProgramAttachment.Attach(program, Map.Open(map.Id).Handle, place, 0, $"{place.Name()} on map {map.Name}");
+        return ProgramAttachment.Attach(program, map.Handle.Duplicate(), place, 0, $"{place.Name()} on map {map.Name}");
     }
 
     private static void SetOption(Socket socket, int option, int value, string description) => SetOption(socket, option, MemoryMarshal.AsBytes(new ReadOnlySpan<int>(in value)), description);

@@ -18,6 +18,14 @@ internal sealed class FileHandle : SafeHandleMinusOneIsInvalid
         }
     }
 
+    /// <summary>Another descriptor of the same, closed on its own.</summary>
+    public FileHandle Duplicate()
+    {
+        const int DuplicateCloexec = 1030;
+        int result = (int)Syscall.Invoke(Syscall.Fcntl, Descriptor, DuplicateCloexec, 0);
+        return result < 0 ? throw new BpfException("fcntl(F_DUPFD_CLOEXEC)", -result) : new FileHandle(result);
+    }
+
     /// <inheritdoc/>
     protected override bool ReleaseHandle() => Syscall.Invoke(Syscall.Close, handle) >= 0;
 }

@@ -22,6 +22,8 @@ internal static unsafe partial class Syscall
     public static readonly int Getsockopt = s_isArm ? 209 : 55;
     public static readonly int Openat = s_isArm ? 56 : 257;
     public static readonly int Read = s_isArm ? 63 : 0;
+    public static readonly int Fcntl = s_isArm ? 25 : 72;
+    public static readonly int Write = s_isArm ? 64 : 1;
     public static readonly int EpollCreate1 = s_isArm ? 20 : 291;
     public static readonly int EpollCtl = s_isArm ? 21 : 233;
     public static readonly int EpollPwait = s_isArm ? 22 : 281;
