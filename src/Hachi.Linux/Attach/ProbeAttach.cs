@@ -71,7 +71,7 @@ public static unsafe class ProbeAttach
     /// <summary>At an instruction of an executable or library.</summary>
     /// <param name="program">Of kind kprobe.</param>
     /// <param name="path">The file.</param>
-    /// <param name="fileOffset">Where in the file: not an address.</param>
+    /// <param name="fileOffset">Where in the file; <see cref="UprobeTarget"/> finds it by name.</param>
     /// <param name="options">How; null for entry, all processes.</param>
     /// <exception cref="BpfException">ENOENT: no such file; EINVAL: no instruction there that can be probed; ESRCH: no such process.</exception>
     public static Link AttachUprobe(this Program program, string path, ulong fileOffset, ProbeOptions? options = null)
@@ -99,6 +99,11 @@ public static unsafe class ProbeAttach
             });
         }
     }
+
+    /// <summary>At a place that was found by name.</summary>
+    /// <inheritdoc cref="AttachUprobe(Program, string, ulong, ProbeOptions?)"/>
+    public static Link AttachUprobe(this Program program, UprobeTarget target, ProbeOptions? options = null) =>
+        program.AttachUprobe(target.Path, target.FileOffset, (options ?? new ProbeOptions()) with { SemaphoreOffset = (uint)target.SemaphoreOffset });
 
     /// <summary>On a raw tracepoint: the arguments as the kernel passes them, nothing copied, cheaper than a tracepoint.</summary>
     /// <param name="program">Of kind raw tracepoint, or tracing for BTF-typed arguments (then the name is in the program already).</param>

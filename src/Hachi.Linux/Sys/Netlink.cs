@@ -67,6 +67,19 @@ internal sealed unsafe class Netlink
         return new Netlink(GetLink, 0, body).Send() >= 0;
     }
 
+    /// <summary>The number of the interface of a name in the calling thread's network namespace, or null.</summary>
+    public static int? InterfaceIndex(string name)
+    {
+        const ushort IflaIfname = 3;
+        int? index = null;
+        int result = new Netlink(GetLink, 0, new byte[HeaderBytes]).Add(IflaIfname, name).Send((type, body) =>
+        {
+            if (type == NewLink && body.Length >= 8)
+                index = BinaryPrimitives.ReadInt32LittleEndian(body.AsSpan(4));
+        });
+        return result < 0 ? null : index;
+    }
+
     /// <summary>Sends it and reads the answers.</summary>
     /// <param name="answer">Told type and body of each message that answers a dump; null when none is expected.</param>
     /// <returns>0, or minus the error number.</returns>

@@ -64,6 +64,37 @@ public sealed class ProbeAttachTests
         Assert.InRange(Count(ProgramType.RawTracepoint, program => program.AttachRawTracepoint("sys_enter"), Calls(500)), 500, 2000);
     }
 
+    [Theory]
+    [InlineData("c", "getpgid", false)]
+    [InlineData("libc.so.6", "getpgid@GLIBC_2.2.5", false)]
+    [InlineData("libc", "getpgid", true)]
+    public void A_uprobe_counts_calls_of_a_library(string library, string symbol, bool isReturn)
+    {
+        const int Calls = 100;
+        UprobeTarget target = UprobeTarget.Find(library, symbol);
+        Assert.Equal(Calls, Count(ProgramType.Kprobe, program => program.AttachUprobe(target, new ProbeOptions { IsReturn = isReturn, Pid = Environment.ProcessId }), () =>
+        {
+            for (int i = 0; i < Calls; i++)
+                GetPgid(0);
+        }));
+    }
+
+    [Fact]
+    public void Names_of_a_library_are_those_that_nm_finds()
+    {
+        string nm = Tools.Need("nm", "binutils");
+        string path = UprobeTarget.ResolvePath("c");
+        using OpenElf elf = OpenElf.Open(path);
+        var ours = elf.File.Names().Select(name => $"{name.Address:x16} {name.Name}{(name.Version.Length > 0 ? "@" + name.Version : "")}").ToHashSet();
+        string[] theirs = [.. Tools.Run(nm, ["-D", "--defined-only", path]).Text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' '))
+            .Where(row => row[1] is "T" or "W" or "i" or "t" or "w").Select(row => $"{row[0]} {row[2].Replace("@@", "@", StringComparison.Ordinal)}")];
+        Assert.True(theirs.Length > 1000);
+        Assert.Empty(theirs.Except(ours));
+    }
+
+    [System.Runtime.InteropServices.DllImport("libc", EntryPoint = "getpgid")]
+    private static extern int GetPgid(int pid);
+
     [Fact]
     public void Samples_come_while_it_works()
     {
