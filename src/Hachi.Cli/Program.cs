@@ -1,6 +1,8 @@
 using System.CommandLine;
 using Hachi.Cli.Verbs;
+using Hachi.Linux;
 using Hachi.Text;
+using Hachi.Verify.Rejections;
 
 namespace Hachi.Cli;
 
@@ -24,6 +26,16 @@ internal static class Program
         catch (CommandException e)
         {
             return shell.Fail(e.Message, e.Hint, e.Status);
+        }
+        catch (BpfVerifierException e)
+        {
+            _ = shell.Fail($"the kernel refuses program {e.ProgramName}");
+            shell.Error.WriteLine(RejectionPrinter.Print(e.Rejection));
+            return ExitStatus.Stopped;
+        }
+        catch (BpfException e)
+        {
+            return shell.Fail(e.Message, null, ExitStatus.KernelRefused);
         }
         catch (OperationCanceledException)
         {

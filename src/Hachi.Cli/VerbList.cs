@@ -1,4 +1,5 @@
 using Hachi.Cli.Verbs;
+using Hachi.Cli.Verbs.Kernel;
 using Hachi.Cli.Verbs.Seccomp;
 
 namespace Hachi.Cli;
@@ -20,6 +21,12 @@ internal static class VerbList
         new AsmVerb(),
         new DisasmVerb(),
         new SampleVerb(),
+        new LoadVerb(),
+        new AttachVerb(),
+        new DetachVerb(),
+        new ListVerb(),
+        new DumpVerb(),
+        new MapVerb(),
         new SeccompVerb(),
         new VersionVerb(),
     ];

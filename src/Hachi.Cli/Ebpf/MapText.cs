@@ -64,14 +64,19 @@ internal static class MapText
             Array.Clear(value);
             if (!map.TryGet(key, value) || isArray && !value.AsSpan().ContainsAnyExcept((byte)0))
                 continue;
-            // A per-CPU map gives a value a processor, each padded to 8 bytes.
-            int stride = map.UserValueSize == map.ValueSize ? map.ValueSize : (map.ValueSize + 7) / 8 * 8;
-            string text = string.Join(", ", Enumerable.Range(0, map.UserValueSize / stride).Select(i => Number(value.AsSpan(i * stride, map.ValueSize))));
-            yield return $"{Escaper.Escape(map.Spec.Name)}[{Number(key)}] = {text}";
+            yield return $"{Escaper.Escape(map.Spec.Name)}[{Number(key)}] = {Values(value, map.ValueSize, map.UserValueSize != map.ValueSize)}";
         }
     }
 
-    private static string Number(ReadOnlySpan<byte> bytes) => bytes.Length switch
+    /// <summary>A value; of a per-CPU map the values of all processors, each padded to 8 bytes.</summary>
+    public static string Values(byte[] value, int size, bool isPerCpu)
+    {
+        int stride = isPerCpu ? (size + 7) / 8 * 8 : Math.Max(1, size);
+        return string.Join(", ", Enumerable.Range(0, value.Length / stride).Select(i => Number(value.AsSpan(i * stride, size))));
+    }
+
+    /// <summary>A key or value: a number of its width, or bytes.</summary>
+    public static string Number(ReadOnlySpan<byte> bytes) => bytes.Length switch
     {
         1 => bytes[0].ToString(CultureInfo.InvariantCulture),
         2 => BinaryPrimitives.ReadUInt16LittleEndian(bytes).ToString(CultureInfo.InvariantCulture),
@@ -99,7 +104,8 @@ internal static class MapText
             throw new CommandException($"{place}: map '{map.Spec.Name}' refuses it: {(ErrorNumber)(-error)}");
     }
 
-    private static byte[] Bytes(string text, int size, string what, string place)
+    /// <summary>Reads a key or value; what is wrong with it ends the verb.</summary>
+    public static byte[] Bytes(string text, int size, string what, string place)
     {
         if (text.StartsWith("hex:", StringComparison.Ordinal))
         {

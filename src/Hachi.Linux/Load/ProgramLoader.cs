@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Text;
 using Hachi.Isa;
 using Hachi.Linux.Sys;
@@ -18,11 +19,6 @@ internal sealed record ProgramSurroundings
 
     /// <summary>The descriptors that wide loads name by index.</summary>
     public IReadOnlyList<Map> Maps { get; init; } = [];
-
-    /// <summary>Records of .BTF.ext: 8 and 16 bytes each.</summary>
-    public byte[] FuncInfo { get; init; } = [];
-
-    public byte[] LineInfo { get; init; } = [];
 
     /// <summary>The type or function of the kernel that the program attaches to; and the descriptor of the module or program that it is in.</summary>
     public uint AttachBtfId { get; init; }
@@ -50,7 +46,7 @@ internal static unsafe class ProgramLoader
         if (result < 0 && IsAboutTypes(log) && around is { Types: not null, AttachBtfId: 0 })
         {
             // A kernel older than the compiler may not know what a type says; the program itself may be good.
-            ProgramSurroundings bare = around with { Types = null, FuncInfo = [], LineInfo = [] };
+            ProgramSurroundings bare = around with { Types = null };
             int second = Attempt(spec, bare, null, 0);
             if (second >= 0)
                 result = second;
@@ -82,8 +78,9 @@ internal static unsafe class ProgramLoader
     private static int Attempt(ProgramSpec spec, ProgramSurroundings around, byte[]? log, uint level)
     {
         byte[] insns = Insn.Encode(spec.Insns.AsSpan()), license = Encoding.UTF8.GetBytes(around.License + '\0');
+        byte[] functionRecords = around.Types is null ? [] : FunctionRecords(spec), lineRecords = functionRecords.Length == 0 ? [] : LineRecords(spec);
         int[] descriptors = [.. around.Maps.Select(map => map.Descriptor), 0];
-        fixed (byte* code = insns, licensePointer = license, logPointer = log, functions = around.FuncInfo, lines = around.LineInfo)
+        fixed (byte* code = insns, licensePointer = license, logPointer = log, functions = functionRecords, lines = lineRecords)
         fixed (int* fds = descriptors)
         {
             var attributes = new BpfAttributes
@@ -109,15 +106,15 @@ internal static unsafe class ProgramLoader
             if (around.Types is { } types)
             {
                 attributes.Load.BtfFd = (uint)types.Descriptor;
-                if (around.FuncInfo.Length > 0)
+                if (functionRecords.Length > 0)
                 {
                     attributes.Load.FuncInfo = functions;
-                    (attributes.Load.FuncInfoCount, attributes.Load.FuncInfoRecordSize) = ((uint)(around.FuncInfo.Length / FuncInfoBytes), FuncInfoBytes);
+                    (attributes.Load.FuncInfoCount, attributes.Load.FuncInfoRecordSize) = ((uint)(functionRecords.Length / FuncInfoBytes), FuncInfoBytes);
                 }
-                if (around.LineInfo.Length > 0)
+                if (lineRecords.Length > 0)
                 {
                     attributes.Load.LineInfo = lines;
-                    (attributes.Load.LineInfoCount, attributes.Load.LineInfoRecordSize) = ((uint)(around.LineInfo.Length / LineInfoBytes), LineInfoBytes);
+                    (attributes.Load.LineInfoCount, attributes.Load.LineInfoRecordSize) = ((uint)(lineRecords.Length / LineInfoBytes), LineInfoBytes);
                 }
             }
             // Up to fd_array; what an older kernel does not know may only be told when it is needed.
@@ -140,5 +137,34 @@ internal static unsafe class ProgramLoader
             ErrorNumber.E2BIG => $"{what}: {spec.Insns.Length} instructions are more than the kernel takes",
             _ => what,
         });
+    }
+
+    // struct bpf_func_info for every function, or for none: the kernel takes no half.
+    private static byte[] FunctionRecords(ProgramSpec spec)
+    {
+        if (spec.Functions.Any(function => function.BtfType == 0))
+            return [];
+        byte[] records = new byte[spec.Functions.Length * FuncInfoBytes];
+        for (int i = 0; i < spec.Functions.Length; i++)
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(records.AsSpan(i * FuncInfoBytes), spec.Functions[i].Start);
+            BinaryPrimitives.WriteUInt32LittleEndian(records.AsSpan(i * FuncInfoBytes + 4), spec.Functions[i].BtfType);
+        }
+        return records;
+    }
+
+    // struct bpf_line_info.
+    private static byte[] LineRecords(ProgramSpec spec)
+    {
+        byte[] records = new byte[spec.Lines.Length * LineInfoBytes];
+        for (int i = 0; i < spec.Lines.Length; i++)
+        {
+            Span<byte> record = records.AsSpan(i * LineInfoBytes);
+            BinaryPrimitives.WriteInt32LittleEndian(record, spec.Lines[i].Slot);
+            BinaryPrimitives.WriteUInt32LittleEndian(record[4..], spec.Lines[i].FileName);
+            BinaryPrimitives.WriteUInt32LittleEndian(record[8..], spec.Lines[i].Text);
+            BinaryPrimitives.WriteUInt32LittleEndian(record[12..], spec.Lines[i].LineColumn);
+        }
+        return records;
     }
 }
