@@ -12,8 +12,8 @@ internal sealed class ReadWait : IDisposable
     {
         _waits = new PacketAbi.PollFd[descriptors.Length + 1];
         for (int i = 0; i < descriptors.Length; i++)
-            _waits[i] = new PacketAbi.PollFd { Fd = descriptors[i], Events = Readable };
-        _waits[^1] = new PacketAbi.PollFd { Fd = _wake.Descriptor, Events = Readable };
+            _waits[i] = new PacketAbi.PollFd { Descriptor = descriptors[i], Events = Readable };
+        _waits[^1] = new PacketAbi.PollFd { Descriptor = _wake.Descriptor, Events = Readable };
     }
 
     /// <summary>Waits.</summary>
@@ -24,7 +24,7 @@ internal sealed class ReadWait : IDisposable
         int milliseconds = timeout < TimeSpan.Zero ? -1 : (int)Math.Min(int.MaxValue, Math.Ceiling(timeout.TotalMilliseconds));
         if (WakeEvent.Poll(_waits, milliseconds) > 0)
             foreach (ref readonly PacketAbi.PollFd wait in _waits.AsSpan(0, _waits.Length - 1))
-                if (wait.Revents != 0)
+                if (wait.Returned != 0)
                     return true;
         return false;
     }
