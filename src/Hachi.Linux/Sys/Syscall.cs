@@ -31,6 +31,7 @@ internal static unsafe partial class Syscall
     public static readonly int Fstatfs = s_isArm ? 44 : 138;
     public static readonly int Ppoll = s_isArm ? 73 : 271;
 
+    public static readonly int Statx = s_isArm ? 291 : 332;
     public static readonly int Fsopen = 430;
     public static readonly int Fsconfig = 431;
     public static readonly int Fsmount = 432;

@@ -90,13 +90,8 @@ public sealed class ElfExecutable
     }
 
     /// <summary>The defined names: of the symbol table, and, where that is stripped, of the dynamic one.</summary>
-    public IEnumerable<ElfName> Names()
-    {
-        foreach (uint type in (uint[])[SymbolTable, DynamicSymbols])
-            foreach (Section section in _sections.Where(section => section.Type == type))
-                foreach (ElfName name in Names(section))
-                    yield return name;
-    }
+    public IEnumerable<ElfName> Names() =>
+        new[] { SymbolTable, DynamicSymbols }.SelectMany(type => _sections.Where(section => section.Type == type)).SelectMany(Names);
 
     /// <summary>The first name that is meant by <c>NAME</c>, <c>NAME@VERSION</c> or <c>NAME@@VERSION</c>; functions before others.</summary>
     public ElfName? Find(string name)
@@ -117,13 +112,15 @@ public sealed class ElfExecutable
     }
 
     /// <summary>The statically defined probes.</summary>
-    public IEnumerable<UsdtProbe> Probes()
+    public IReadOnlyList<UsdtProbe> Probes()
     {
+        var probes = new List<UsdtProbe>();
         ulong baseNow = Array.Find(_sections, section => section.Name == ".stapsdt.base").Address;
         foreach (Section section in _sections.Where(section => section is { Name: ".note.stapsdt", Type: Note }))
             foreach ((string owner, uint type, ReadOnlyMemory<byte> description) in Notes(section))
                 if (owner == "stapsdt" && type == StapNote && Probe(description.Span, baseNow) is { } probe)
-                    yield return probe;
+                    probes.Add(probe);
+        return probes;
     }
 
     /// <summary>The linker's number of this build, in hexadecimal; empty for none.</summary>
@@ -143,8 +140,9 @@ public sealed class ElfExecutable
         return section.Size == 0 ? "" : Text(Part(section.Offset, section.Size), 0);
     }
 
-    private IEnumerable<ElfName> Names(Section section)
+    private List<ElfName> Names(Section section)
     {
+        var names = new List<ElfName>();
         byte[] symbols = Bytes(section), text = (uint)section.Link < (uint)_sections.Length ? Bytes(_sections[section.Link]) : [];
         string[]? versions = section.Type == DynamicSymbols ? Versions(text) : null;
         byte[] numbers = versions is null ? [] : Bytes(Array.Find(_sections, each => each.Name == ".gnu.version"));
@@ -162,8 +160,9 @@ public sealed class ElfExecutable
                 (name, version) = (name[..split], name[split..].TrimStart('@'));
             else if (versions is not null && at / SymbolBytes * 2 + 2 <= numbers.Length)
                 version = (U16(numbers, at / SymbolBytes * 2) & 0x7fff) is var number && number < versions.Length ? versions[number] ?? "" : "";
-            yield return new ElfName(name, version, U64(symbols, at + 8), U64(symbols, at + 16), kind is 2 or 10);
+            names.Add(new ElfName(name, version, U64(symbols, at + 8), U64(symbols, at + 16), kind is 2 or 10));
         }
+        return names;
     }
 
     // .gnu.version_d: definitions, each with its number and, in its first auxiliary entry, its name.
