@@ -11,7 +11,7 @@ internal static class Failure
     /// <param name="command">Which.</param>
     /// <param name="result">What it gave: minus the error number.</param>
     /// <param name="about">What it was about, or the likely reason; null for neither.</param>
-    public static BpfException Of(BpfCommand command, int result, string? about) => new(BpfSystem.Name(command), -result, about ?? Likely(command, -result));
+    public static BpfException Of(BpfCommand command, int result, string? about) => new(BpfSystem.Name(command), -result, about ?? Reasons.Of(command, -result)?.ToString());
 
     /// <summary>A refusal where something may be missing in the kernel: says since when it is there, or which option of the kernel's configuration brings it.</summary>
     /// <param name="command">Which.</param>
@@ -30,12 +30,13 @@ internal static class Failure
         return null;
     }
 
-    private static string? Likely(BpfCommand command, int errno) => (ErrorNumber)errno switch
-    {
-        ErrorNumber.EPERM => "needs CAP_BPF (and CAP_PERFMON to trace, CAP_NET_ADMIN for the network), or root",
-        ErrorNumber.ENOENT when command is BpfCommand.MapLookupElem or BpfCommand.MapDeleteElem => "no such key",
-        _ => null,
-    };
+    /// <summary>A refused command, with the likely reason behind what it was about.</summary>
+    /// <param name="command">Which.</param>
+    /// <param name="result">What it gave: minus the error number.</param>
+    /// <param name="about">What it was about.</param>
+    /// <param name="context">What is known of it.</param>
+    public static BpfException Of(BpfCommand command, int result, string about, ReasonContext context) =>
+        new(BpfSystem.Name(command), -result, Reasons.Of(command, -result, context) is { } reason ? $"{about}: {reason}" : about);
 
     /// <summary>The bytes before the first zero.</summary>
     public static ReadOnlySpan<byte> SliceToZero(this ReadOnlySpan<byte> bytes)

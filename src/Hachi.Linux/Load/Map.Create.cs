@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Hachi.Linux.Kernel;
 using Hachi.Linux.Sys;
 using Hachi.Object;
 using Hachi.Uapi;
@@ -69,7 +70,8 @@ public sealed unsafe partial class Map
             result = BpfSystem.Call(BpfCommand.MapCreate, ref attributes, 72);
         }
         if (result < 0)
-            throw Failure.Of(BpfCommand.MapCreate, result, Reason(spec, -result));
+            throw Failure.Of(BpfCommand.MapCreate, result,
+                $"map {spec.Name} ({spec.Type.Name()}, keys of {spec.KeySize}, values of {spec.ValueSize} bytes, {spec.MaxEntries} entries, flags 0x{spec.Flags:x})", new ReasonContext { MapType = spec.Type });
         Map map = FromHandle(new FileHandle(result), spec.Name);
         try
         {
@@ -125,13 +127,4 @@ public sealed unsafe partial class Map
     private static bool TakesTypes(MapType type) => type is not (MapType.PerfEventArray or MapType.CgroupArray or MapType.StackTrace or MapType.ArrayOfMaps or MapType.HashOfMaps
         or MapType.Devmap or MapType.DevmapHash or MapType.Cpumap or MapType.Xskmap or MapType.Sockmap or MapType.Sockhash or MapType.Ringbuf or MapType.UserRingbuf or MapType.ProgArray
         or MapType.Queue or MapType.Stack or MapType.BloomFilter or MapType.StructOps);
-
-    private static string Reason(MapSpec spec, int errno) => (ErrorNumber)errno switch
-    {
-        ErrorNumber.EPERM => $"map {spec.Name}: needs CAP_BPF or root (before Linux 5.11 also room under RLIMIT_MEMLOCK)",
-        ErrorNumber.E2BIG => $"map {spec.Name}: a value of {spec.ValueSize} bytes or {spec.MaxEntries} entries is more than this kind takes",
-        ErrorNumber.ENOMEM => $"map {spec.Name}: {spec.MaxEntries} entries of {spec.KeySize} + {spec.ValueSize} bytes find no memory",
-        ErrorNumber.EINVAL => $"map {spec.Name}: this kernel has no {spec.Type.Name()} map, or not with keys of {spec.KeySize}, values of {spec.ValueSize} bytes, {spec.MaxEntries} entries and flags 0x{spec.Flags:x}",
-        _ => $"map {spec.Name}",
-    };
 }

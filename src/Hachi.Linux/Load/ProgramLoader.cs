@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using Hachi.Isa;
+using Hachi.Linux.Kernel;
 using Hachi.Linux.Sys;
 using Hachi.Object;
 using Hachi.Uapi;
@@ -130,13 +131,7 @@ internal static unsafe class ProgramLoader
         string what = $"program {spec.Name}";
         if (log.Length > 0)
             return new BpfVerifierException(BpfSystem.Name(BpfCommand.ProgLoad), errno, spec, log, around.Object is { } bpf ? new SourceLines(bpf) : null);
-        return Failure.Of(BpfCommand.ProgLoad, -errno, (ErrorNumber)errno switch
-        {
-            ErrorNumber.EPERM => $"{what}: {spec.Type.Name()} programs need CAP_BPF, with CAP_PERFMON to trace and CAP_NET_ADMIN for the network, or root; some kernels forbid the kind altogether",
-            ErrorNumber.EINVAL => $"{what}: {Failure.WhyWithout(KernelFeatures.Of(spec.Type), spec.AttachType is { } place ? KernelFeatures.Of(place) : null) ?? $"this kernel has no {spec.Type.Name()} programs, or not for this place"}",
-            ErrorNumber.E2BIG => $"{what}: {spec.Insns.Length} instructions are more than the kernel takes",
-            _ => what,
-        });
+        return Failure.Of(BpfCommand.ProgLoad, -errno, what, new ReasonContext { ProgramType = spec.Type, AttachType = spec.AttachType, InsnCount = spec.Insns.Length });
     }
 
     // struct bpf_func_info for every function, or for none: the kernel takes no half.

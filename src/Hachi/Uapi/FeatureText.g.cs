@@ -134,5 +134,7 @@ internal static class FeatureText
         other struct_ops_link 6.4 CONFIG_BPF_JIT
         other raw_tracepoint_cookie 6.10 CONFIG_BPF_EVENTS
         other tracing_cookie 6.0 CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS
+        other cgroup_link 5.7 CONFIG_CGROUP_BPF
+        other flow_dissector_link 5.8 -
         """u8;
 }
