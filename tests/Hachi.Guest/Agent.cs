@@ -18,6 +18,9 @@ internal static class Agent
                 return 0;
             case ["run", .. string[] names]:
                 return CheckRunner.Run(names, Console.Out, isGuest: false) ? 0 : 1;
+            case ["hold", string what]:
+                Checks.LifeChecks.Hold(what == "all");
+                return 0;
             default:
                 Console.Error.WriteLine("agent list | agent run [NAME...]");
                 return 2;

@@ -12,20 +12,27 @@ namespace Hachi.Linux.Load;
 internal readonly unsafe struct AttachTarget : IDisposable
 {
     private readonly FileHandle? _module;
+    private readonly Program? _program;
 
-    private AttachTarget(uint typeId, FileHandle? module) => (TypeId, _module) = (typeId, module);
+    private AttachTarget(uint typeId, FileHandle? module, Program? program = null) => (TypeId, _module, _program) = (typeId, module, program);
 
     /// <summary>The number; 0 where none is needed.</summary>
     public uint TypeId { get; }
 
-    /// <summary>The descriptor of the module's types; 0 for the kernel's own.</summary>
-    public int Descriptor => _module?.Descriptor ?? 0;
+    /// <summary>The descriptor of the program that the function is in, or of the module's types; 0 for the kernel's own.</summary>
+    public int Descriptor => _program?.Descriptor ?? _module?.Descriptor ?? 0;
 
     /// <summary>Finds it by the program's section (<c>fentry/do_unlinkat</c>, <c>lsm/inode_mkdir</c>, <c>tp_btf/sched_switch</c>, <c>iter/task</c>).</summary>
+    /// <param name="spec">The program.</param>
+    /// <param name="program">The program that it is for, where it is for a function of one; null for the kernel.</param>
     /// <exception cref="BpfException">ENOENT: the kernel has no such function, or no types.</exception>
-    public static AttachTarget Find(ProgramSpec spec)
+    public static AttachTarget Find(ProgramSpec spec, Program? program)
     {
-        if (Form(spec.AttachType) is not (string prefix, BtfKind kind) || SectionNames.Find(spec.Section) is not { Target: { Length: > 0 } place })
+        if (SectionNames.Find(spec.Section) is not { Target: { Length: > 0 } place })
+            return default;
+        if (spec.Type == ProgramType.Ext || (program is not null && spec.AttachType is AttachType.TraceFentry or AttachType.TraceFexit))
+            return InProgram(spec, place, program);
+        if (Form(spec.AttachType) is not (string prefix, BtfKind kind))
             return default;
         KernelBtf kernel = RunningTypes.Open(out string reason) ?? throw new BpfException("load", (int)ErrorNumber.ENOENT, $"program {spec.Name}: {reason}");
         string? only = place.IndexOf(':') is > 0 and int colon ? place[..colon] : null;
@@ -40,6 +47,34 @@ internal readonly unsafe struct AttachTarget : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _module?.Dispose();
+
+    private static AttachTarget InProgram(ProgramSpec spec, string function, Program? program)
+    {
+        if (program is null)
+            throw new BpfException("load", (int)ErrorNumber.EINVAL, $"program {spec.Name}: say which program has the function '{function}' (LoadOptions.Target)");
+        var open = new BpfAttributes { Next = { Id = program.BtfId } };
+        int descriptor = program.BtfId == 0 ? -(int)ErrorNumber.ENOENT : BpfSystem.Call(BpfCommand.BtfGetFdById, ref open, 4);
+        if (descriptor < 0)
+            throw new BpfException("load", -descriptor, $"program {spec.Name}: program {program.Name} has no types to find '{function}' in");
+        using var types = new FileHandle(descriptor);
+        return BtfReader.TryRead(SectionOf(types), out BtfTypes? read, out _) && read!.Find(BtfKind.Func, function) is > 0 and uint id
+            ? new AttachTarget(id, null, program)
+            : throw new BpfException("load", (int)ErrorNumber.ENOENT, $"program {spec.Name}: program {program.Name} has no function '{function}'");
+    }
+
+    private static byte[] SectionOf(FileHandle types)
+    {
+        var info = new TypesInfo();
+        var attributes = new BpfAttributes { Info = { Fd = (uint)types.Descriptor, Length = (uint)sizeof(TypesInfo), Info = (byte*)&info } };
+        if (BpfSystem.Call(BpfCommand.ObjGetInfoByFd, ref attributes, 16) < 0)
+            return [];
+        byte[] section = new byte[info.Size];
+        fixed (byte* pointer = section)
+        {
+            info = new TypesInfo { Section = pointer, Size = (uint)section.Length };
+            return BpfSystem.Call(BpfCommand.ObjGetInfoByFd, ref attributes, 16) < 0 ? [] : section;
+        }
+    }
 
     private static (string Prefix, BtfKind Kind)? Form(AttachType? type) => type switch
     {

@@ -17,4 +17,10 @@ public sealed record LoadOptions
 
     /// <summary>Maps to use in place of those that the object would make, by name; they stay the caller's.</summary>
     public IReadOnlyDictionary<string, Map>? Maps { get; init; }
+
+    /// <summary>The program whose functions sections like <c>freplace/F</c>, <c>fentry/F</c> and <c>fexit/F</c> mean; null: the kernel's functions. It has to be loaded with types.</summary>
+    public Program? Target { get; init; }
+
+    /// <summary>The structures of functions that programs of kind struct_ops are for; <c>AttachStructOps</c> registers them.</summary>
+    public IReadOnlyList<StructOpsSpec> StructOps { get; init; } = [];
 }

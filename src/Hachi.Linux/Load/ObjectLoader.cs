@@ -36,7 +36,9 @@ public static class ObjectLoader
 
     private static Program Load(ProgramSpec program, LoadedObject loaded, LoadOptions options)
     {
-        using AttachTarget target = AttachTarget.Find(program);
+        if (program.Type == ProgramType.StructOps)
+            return ProgramLoader.Load(StructOpsLayout.Prepare(program, options.StructOps, out uint type), Around(loaded, options) with { AttachBtfId = type });
+        using AttachTarget target = AttachTarget.Find(program, options.Target);
         return ProgramLoader.Load(program, Around(loaded, options) with { AttachBtfId = target.TypeId, AttachFd = target.Descriptor });
     }
 

@@ -136,5 +136,7 @@ internal static class FeatureText
         other tracing_cookie 6.0 CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS
         other cgroup_link 5.7 CONFIG_CGROUP_BPF
         other flow_dissector_link 5.8 -
+        other timer 5.15 -
+        other loop 5.17 -
         """u8;
 }

@@ -34,6 +34,9 @@ internal static class GuestMachine
     // A quiet machine takes three seconds to start one, a loaded one a dozen.
     private const int PatienceSeconds = 240;
 
+    // How often each kind of place is attached to and left: the issue's count goes through perf.
+    private static readonly string s_cycles = Volume.Of(200, 10).ToString(System.Globalization.CultureInfo.InvariantCulture);
+
     /// <summary>Boots a kernel whose only program is the agent, and gives what it reported.</summary>
     /// <param name="series">Of which kernel: <c>6.12</c>.</param>
     /// <param name="names">The checks to do; none: all of them.</param>
@@ -48,12 +51,12 @@ internal static class GuestMachine
         try
         {
             string initrd = Path.Combine(folder, "initrd");
-            Pack(initrd, kernel, agent);
+            Pack(initrd, kernel, agent, GuestObjects.Need());
             string console = Path.Combine(folder, "console");
             ToolResult run = Tools.Run(qemu,
                 ["-accel", "tcg", "-M", "pc", "-cpu", "max", "-smp", "1", "-m", "512", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                  "-serial", "file:" + console, "-serial", "stdio", "-kernel", kernel.Image, "-initrd", initrd,
-                 "-append", $"console=ttyS0 panic=-1 quiet HACHI_CHECKS={string.Join(',', names)}"], timeoutSeconds: PatienceSeconds);
+                 "-append", $"console=ttyS0 panic=-1 quiet HACHI_CHECKS={string.Join(',', names)} HACHI_CYCLES={s_cycles}"], timeoutSeconds: PatienceSeconds);
             return GuestReport.Read(run.Text, $"{run.Error}\n{(File.Exists(console) ? File.ReadAllText(console) : "")}\n");
         }
         finally
@@ -66,12 +69,21 @@ internal static class GuestMachine
     public static GuestReport RunHere(params string[] names)
     {
         Tools.NeedRoot();
-        ToolResult run = Tools.Run(GuestAgent.Need(), ["run", .. names], timeoutSeconds: PatienceSeconds);
-        string version = File.ReadAllText("/proc/sys/kernel/osrelease").Trim();
-        return GuestReport.Read(run.Text, run.Error) with { Version = version };
+        string agent = GuestAgent.Need(), folder = Directory.CreateTempSubdirectory("hachi-objects-").FullName;
+        try
+        {
+            foreach ((string name, byte[] bytes) in GuestObjects.Need())
+                File.WriteAllBytes(Path.Combine(folder, name), bytes);
+            ToolResult run = Tools.Run(agent, ["run", .. names], timeoutSeconds: PatienceSeconds, environment: new Dictionary<string, string?> { ["HACHI_OBJECTS"] = folder, ["HACHI_CYCLES"] = s_cycles });
+            return GuestReport.Read(run.Text, run.Error) with { Version = File.ReadAllText("/proc/sys/kernel/osrelease").Trim() };
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
-    private static void Pack(string initrd, GuestKernel kernel, string agent)
+    private static void Pack(string initrd, GuestKernel kernel, string agent, IReadOnlyDictionary<string, byte[]> objects)
     {
         using var file = new FileStream(initrd, FileMode.CreateNew);
         var cpio = new CpioWriter(file);
@@ -79,6 +91,8 @@ internal static class GuestMachine
         cpio.AddFile($"boot/config-{kernel.Release}", File.ReadAllBytes(kernel.Configuration));
         foreach (string module in kernel.Modules)
             cpio.AddFile("modules/" + Path.GetFileName(module), File.ReadAllBytes(module));
+        foreach ((string name, byte[] bytes) in objects)
+            cpio.AddFile("objects/" + name, bytes);
         cpio.Finish();
     }
 }
