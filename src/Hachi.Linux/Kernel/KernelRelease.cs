@@ -13,6 +13,27 @@ internal static class KernelRelease
     /// <summary>Its version, two numbers.</summary>
     public static Version Version => new(Environment.OSVersion.Version.Major, Environment.OSVersion.Version.Minor);
 
+    /// <summary>
+    /// Its version as KERNEL_VERSION(a, b, c) packs it. Debian's releases end in 0 (<c>6.1.0-56-amd64</c>), whatever the version is: there it stands behind the distribution's name in the build's words.
+    /// </summary>
+    public static uint Code
+    {
+        get
+        {
+            const string Build = "/proc/sys/kernel/version", Debian = "Debian ";
+            Version version = Environment.OSVersion.Version;
+            string words = File.Exists(Build) ? File.ReadAllText(Build) : "";
+            if (words.IndexOf(Debian, StringComparison.Ordinal) is >= 0 and int at)
+            {
+                ReadOnlySpan<char> text = words.AsSpan(at + Debian.Length);
+                int end = text.IndexOfAnyExcept("0123456789.");
+                if (Version.TryParse(end < 0 ? text : text[..end], out Version? debian))
+                    version = debian;
+            }
+            return (uint)(version.Major << 16 | version.Minor << 8 | Math.Clamp(version.Build, 0, 255));
+        }
+    }
+
     /// <summary>Why this kernel lacks something: it is too old, or was built without it; null when it should have it, or when nobody can tell.</summary>
     public static string? WhyWithout(KernelFeature? feature)
     {

@@ -1,3 +1,5 @@
+using Hachi.Linux.Kernel;
+
 namespace Hachi.Linux.Load;
 
 /// <summary>How an object is loaded.</summary>
@@ -23,4 +25,7 @@ public sealed record LoadOptions
 
     /// <summary>The structures of functions that programs of kind struct_ops are for; <c>AttachStructOps</c> registers them.</summary>
     public IReadOnlyList<StructOpsSpec> StructOps { get; init; } = [];
+
+    /// <summary>Types that stand for the kernel's in CO-RE relocations, for kernels that give none; null for the kernel's own.</summary>
+    public KernelBtf? Types { get; init; }
 }

@@ -15,6 +15,7 @@ public static class ObjectLoader
     {
         ArgumentNullException.ThrowIfNull(spec);
         options ??= new LoadOptions();
+        spec = KernelFit.Apply(spec, options.Types);
         var loaded = new LoadedObject(spec);
         try
         {

@@ -117,8 +117,11 @@ internal static class ObjectChecks
     {
         using LoadedObject loaded = Load("kconfig");
         Same(7u, Run(loaded), "returned");
-        Version version = Environment.OSVersion.Version;
-        Same((ulong)((version.Major << 16) + (version.Minor << 8) + Math.Min(255, version.Build)), Variable(loaded, "version"), "LINUX_KERNEL_VERSION");
+        // Debian's /proc/version ends with the version that it was built from: "... Debian 6.1.192-2 (2026-11-16)".
+        string[] words = File.ReadAllText("/proc/version").Split(' ');
+        string text = Array.LastIndexOf(words, "Debian") is > 0 and int at ? words[at + 1] : words[2];
+        int[] numbers = [.. text.Split('.', '-', '+').Take(3).Select(number => int.Parse(number, null))];
+        Same((ulong)((numbers[0] << 16) + (numbers[1] << 8) + Math.Min(255, numbers[2])), Variable(loaded, "version"), "LINUX_KERNEL_VERSION");
         Same(ulong.Parse(Linux.Kernel.KernelConfig.Running!.Values["CONFIG_HZ"], null), Variable(loaded, "hertz"), "CONFIG_HZ");
         Same(1UL, Variable(loaded, "has_bpf"), "CONFIG_BPF_SYSCALL");
         Same(0UL, Variable(loaded, "never"), "an option that is not there");

@@ -1,0 +1,65 @@
+using System.Globalization;
+using Hachi.Linux.Kernel;
+using Hachi.Object;
+using Hachi.Object.Relocate;
+using Hachi.Text;
+using Hachi.Uapi;
+
+namespace Hachi.Linux.Load;
+
+/// <summary>Fits an object to the running kernel: CO-RE relocations, and what it needs by name (kfuncs, ksyms, options of the configuration).</summary>
+internal static class KernelFit
+{
+    private const string Symbols = "/proc/kallsyms";
+
+    /// <summary>The object with everything filled in; itself when there is nothing to fill in.</summary>
+    /// <param name="spec">The object.</param>
+    /// <param name="given">Types that stand for the kernel's; null for its own.</param>
+    /// <exception cref="BpfException">ENOENT: the kernel lacks something that the object cannot do without, or gives no types.</exception>
+    public static BpfObject Apply(BpfObject spec, KernelBtf? given)
+    {
+        string reason = "";
+        bool isRelocated = spec.Programs.Any(program => !program.CoreRelocations.IsEmpty);
+        KernelBtf? kernel = isRelocated || spec.Externs.Any(each => each.Kind != ExternKind.Kconfig) ? given ?? RunningTypes.Open(out reason) : null;
+        if (isRelocated)
+        {
+            if (kernel is null)
+                throw new BpfException("load", (int)ErrorNumber.ENOENT, $"the object has CO-RE relocations, and {reason} (a file of types for it can be given: LoadOptions.Types)");
+            CoreResult fitted = CoreRelocator.Apply(spec, kernel.Types);
+            spec = fitted.Object ?? throw Misfit(fitted.Diagnostics);
+        }
+        if (spec.Externs.IsEmpty)
+            return spec;
+        ExternResult filled = ExternResolver.Apply(spec, new ExternFacts
+        {
+            Kernel = kernel?.Types,
+            Configuration = KernelConfig.Running?.Values ?? new Dictionary<string, string>(),
+            KernelVersion = KernelRelease.Code,
+            Virtual = new Dictionary<string, ulong> { ["LINUX_HAS_SYSCALL_WRAPPER"] = 1, ["LINUX_HAS_BPF_COOKIE"] = Failure.WhyWithout(KernelFeatures.Of(AttachType.PerfEvent)) is null ? 1UL : 0 },
+            AddressOf = AddressOf,
+        });
+        return filled.Object ?? throw Misfit(filled.Diagnostics);
+    }
+
+    private static BpfException Misfit(IReadOnlyList<Diagnostic> diagnostics) =>
+        new("load", (int)ErrorNumber.ENOENT, $"the object does not fit this kernel ({KernelRelease.Text}): {string.Join("; ", diagnostics.Where(each => each.Severity == Severity.Error).Select(each => each.Message))}");
+
+    // "ffffffff81000000 T _text", with the module in brackets behind; zeros where kptr_restrict hides it.
+    private static ulong? AddressOf(string name)
+    {
+        try
+        {
+            foreach (string line in File.ReadLines(Symbols))
+            {
+                string[] parts = line.Split([' ', '\t'], 4);
+                if (parts.Length >= 3 && parts[2] == name && ulong.TryParse(parts[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture, out ulong address) && address != 0)
+                    return address;
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+        return null;
+    }
+}
