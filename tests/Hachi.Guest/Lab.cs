@@ -75,14 +75,15 @@ internal sealed class Witness : IDisposable
     /// <summary>Loads a program that counts, in the first word, how often this thread came by, and does more before.</summary>
     /// <param name="section">What it is for.</param>
     /// <param name="more">Assembly in front of the counting; goes to <c>out</c> where it is not to be counted.</param>
-    public static Witness OfThisThread(string section, string more = "") => Load(section, $"""
+    /// <param name="others">More maps, as directives.</param>
+    public static Witness OfThisThread(string section, string more = "", string others = "") => Load(section, $"""
                 call bpf_get_current_pid_tgid
                 if w0 != {ThreadId} goto out
         {more}
         {Count}
         out:    r0 = 0
                 exit
-        """);
+        """, others);
 
     /// <summary>Assembly that counts in the first word.</summary>
     public const string Count = """

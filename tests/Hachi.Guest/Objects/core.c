@@ -7,7 +7,7 @@ struct hachi_no_such_type { int x; };
 enum bpf_map_type___flavour { BPF_MAP_TYPE_RINGBUF = 99 };
 #pragma clang attribute pop
 char _license[] SEC("license") = "GPL";
-u64 own, leader, parent, tgid_size, has_comm, has_none, has_type, has_no_type, ringbuf;
+u64 wanted, own, leader, parent, tgid_size, has_comm, has_none, has_type, has_no_type, ringbuf;
 static struct task_struct *(*get_current_task)(void) = (void *)35;
 static long (*probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
 #define READ(to, from) probe_read_kernel(&(to), sizeof(to), __builtin_preserve_access_index(&(from)))
@@ -17,6 +17,8 @@ SEC("raw_tp") int run(void *ctx)
     struct task_struct *task = get_current_task(), *other = 0;
     int number = 0;
     READ(number, task->pid);
+    if (number != wanted)
+        return 0;
     own = number;
     READ(other, task->group_leader);
     READ(number, ((struct task_struct___other *)other)->tgid);
