@@ -94,7 +94,7 @@ public sealed class VmObject : IDisposable
 
     internal static ulong MapAddress(int index, long offset) => offset < 0 ? Handle.Map(index) : Region.AddressOf(Region.FirstMap + index, (uint)offset);
 
-    internal Invocation MakeInvocation() => new(_maps, Options);
+    internal Invocation MakeInvocation() => new(_maps, Options) { Owner = this };
 
     /// <summary>What the compilers may rely on about the maps.</summary>
     internal MapFacts[] MapFacts() => [.. _maps.Select(map => new MapFacts(map.Type, map.Spec.KeySize, map.Spec.ValueSize, map.ValueStride, map.Spec.MaxEntries, map.MemoryBytes,

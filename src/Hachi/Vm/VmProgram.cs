@@ -14,10 +14,7 @@ namespace Hachi.Vm;
 public sealed unsafe class VmProgram
 {
     [ThreadStatic]
-    private static Invocation? t_idle; // the last invocation of this thread, of whichever object
-
-    [ThreadStatic]
-    private static VmObject? t_idleOf;
+    private static Invocation? t_idle; // the last invocation made on this thread, for whichever object
 
     private readonly VmObject _object;
     private readonly EbpfUnit? _unit;
@@ -94,8 +91,7 @@ public sealed unsafe class VmProgram
             EbpfEngine engine = _rules is null ? Unit.Engine : InterpreterEngine.Instance;
             ulong r0 = engine.Run(invocation, Region.AddressOf(Region.Context, 0), (ulong)memory.Length);
             VmResult result = Finish(invocation, r0, limit); // a fault is told in terms of the regions
-            context.Memory = null; // what is pinned now may move later
-            return result;
+            return result; // the region keeps an address that means nothing any more: every run sets it anew
         }
     }
 
@@ -106,19 +102,18 @@ public sealed unsafe class VmProgram
     {
         ObjectDisposedException.ThrowIf(_object.IsDisposed, _object);
         Invocation? idle = t_idle;
-        if (idle is null || t_idleOf != _object)
-            return _object.MakeInvocation();
-        t_idle = null;
+        if (idle is null || idle.IsBusy || !ReferenceEquals(idle.Owner, _object))
+            t_idle = idle = _object.MakeInvocation();
+        idle.IsBusy = true; // a helper may run another program on this thread
         return idle;
     }
 
-    private VmResult Finish(Invocation invocation, ulong r0, long limit)
+    private static VmResult Finish(Invocation invocation, ulong r0, long limit)
     {
         long left = invocation.State->Fuel;
         Fault? fault = invocation.State->Fault == 0 ? null : invocation.TakeFault();
         invocation.Session.End();
-        t_idle = invocation;
-        t_idleOf = _object;
+        invocation.IsBusy = false;
         return new VmResult(fault is null ? r0 : 0, limit - Math.Max(0, left), fault);
     }
 }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Hachi.Isa;
 using Hachi.Vm.Machine;
+using static Hachi.Vm.Machine.Fusion;
 using static Hachi.Vm.Machine.Step;
 
 namespace Hachi.Vm.Interpret;
@@ -41,7 +42,7 @@ internal static unsafe partial class EbpfInterpreter
         next:
             if (typeof(TWatch) == typeof(Watched) && IsStopped(invocation, (int)(i - first), r))
                 goto fault;
-            switch (i->Step)
+            switch (typeof(TWatch) == typeof(Watched) ? Fusion.Single(i->Step) : i->Step)
             {
                 case Alu64 | Add | X: r[i->Dst] = Semantics.Alu64(AluOp.Add, r[i->Dst], r[i->Src]); break;
                 case Alu64 | Add | K: r[i->Dst] = Semantics.Alu64(AluOp.Add, r[i->Dst], (ulong)i->Imm); break;
@@ -174,6 +175,36 @@ internal static unsafe partial class EbpfInterpreter
                 case St | Mem | W: if ((at = MachineState.FindWritable(s, r[i->Dst] + (ulong)i->Offset, 2)) == null) goto slowWrite; *(uint*)at = (uint)i->Imm; break;
                 case Stx | Mem | Dw: if ((at = MachineState.FindWritable(s, r[i->Dst] + (ulong)i->Offset, 3)) == null) goto slowWrite; *(ulong*)at = (ulong)r[i->Src]; break;
                 case St | Mem | Dw: if ((at = MachineState.FindWritable(s, r[i->Dst] + (ulong)i->Offset, 3)) == null) goto slowWrite; *(ulong*)at = (ulong)i->Imm; break;
+                case MovAdd: r[i->Dst] = r[i->Src]; i++; r[i->Dst] = Semantics.Alu64(AluOp.Add, r[i->Dst], r[i->Src]); break;
+                case MovAddK: r[i->Dst] = r[i->Src]; i++; r[i->Dst] = Semantics.Alu64(AluOp.Add, r[i->Dst], (ulong)i->Imm); break;
+                case MovLsh: r[i->Dst] = r[i->Src]; i++; r[i->Dst] = Semantics.Alu64(AluOp.Lsh, r[i->Dst], (ulong)i->Imm); break;
+                case MovRsh: r[i->Dst] = r[i->Src]; i++; r[i->Dst] = Semantics.Alu64(AluOp.Rsh, r[i->Dst], (ulong)i->Imm); break;
+                case LshOr: r[i->Dst] = Semantics.Alu64(AluOp.Lsh, r[i->Dst], (ulong)i->Imm); i++; r[i->Dst] = Semantics.Alu64(AluOp.Or, r[i->Dst], r[i->Src]); break;
+                case LshXor: r[i->Dst] = Semantics.Alu64(AluOp.Lsh, r[i->Dst], (ulong)i->Imm); i++; r[i->Dst] = Semantics.Alu64(AluOp.Xor, r[i->Dst], r[i->Src]); break;
+                case RshOr: r[i->Dst] = Semantics.Alu64(AluOp.Rsh, r[i->Dst], (ulong)i->Imm); i++; r[i->Dst] = Semantics.Alu64(AluOp.Or, r[i->Dst], r[i->Src]); break;
+                case RshXor: r[i->Dst] = Semantics.Alu64(AluOp.Rsh, r[i->Dst], (ulong)i->Imm); i++; r[i->Dst] = Semantics.Alu64(AluOp.Xor, r[i->Dst], r[i->Src]); break;
+                case XorMov: r[i->Dst] = Semantics.Alu64(AluOp.Xor, r[i->Dst], r[i->Src]); i++; r[i->Dst] = r[i->Src]; break;
+                case MovMov: r[i->Dst] = r[i->Src]; i++; r[i->Dst] = r[i->Src]; break;
+                case AddAddK: r[i->Dst] = Semantics.Alu64(AluOp.Add, r[i->Dst], r[i->Src]); i++; r[i->Dst] = Semantics.Alu64(AluOp.Add, r[i->Dst], (ulong)i->Imm); break;
+                case MovAddHalf: r[i->Dst] = (uint)r[i->Src]; i++; r[i->Dst] = Semantics.Alu32(AluOp.Add, (uint)r[i->Dst], (uint)r[i->Src]); break;
+                case MovLshHalf: r[i->Dst] = (uint)r[i->Src]; i++; r[i->Dst] = Semantics.Alu32(AluOp.Lsh, (uint)r[i->Dst], (uint)i->Imm); break;
+                case MovRshHalf: r[i->Dst] = (uint)r[i->Src]; i++; r[i->Dst] = Semantics.Alu32(AluOp.Rsh, (uint)r[i->Dst], (uint)i->Imm); break;
+                case RshLshHalf: r[i->Dst] = Semantics.Alu32(AluOp.Rsh, (uint)r[i->Dst], (uint)i->Imm); i++; r[i->Dst] = Semantics.Alu32(AluOp.Lsh, (uint)r[i->Dst], (uint)i->Imm); break;
+                case LshOrHalf: r[i->Dst] = Semantics.Alu32(AluOp.Lsh, (uint)r[i->Dst], (uint)i->Imm); i++; r[i->Dst] = Semantics.Alu32(AluOp.Or, (uint)r[i->Dst], (uint)r[i->Src]); break;
+                case OrMovHalf: r[i->Dst] = Semantics.Alu32(AluOp.Or, (uint)r[i->Dst], (uint)r[i->Src]); i++; r[i->Dst] = (uint)r[i->Src]; break;
+                case AddKJeq: r[i->Dst] = Semantics.Alu64(AluOp.Add, r[i->Dst], (ulong)i->Imm); i++; if (Semantics.Compare64(CompareOp.Jeq, r[i->Dst], (ulong)i->Imm)) goto jump; break;
+                case AddKJne: r[i->Dst] = Semantics.Alu64(AluOp.Add, r[i->Dst], (ulong)i->Imm); i++; if (Semantics.Compare64(CompareOp.Jne, r[i->Dst], (ulong)i->Imm)) goto jump; break;
+                case AddKJeqHalf: r[i->Dst] = Semantics.Alu32(AluOp.Add, (uint)r[i->Dst], (uint)i->Imm); i++; if (Semantics.Compare32(CompareOp.Jeq, (uint)r[i->Dst], (uint)i->Imm)) goto jump; break;
+                case MovKJneHalf: r[i->Dst] = (uint)i->Imm; i++; if (Semantics.Compare32(CompareOp.Jne, (uint)r[i->Dst], (uint)i->Imm)) goto jump; break;
+                case AddKJeqGoto: r[i->Dst] = Semantics.Alu64(AluOp.Add, r[i->Dst], (ulong)i->Imm); i++; if (Semantics.Compare64(CompareOp.Jeq, r[i->Dst], (ulong)i->Imm)) goto jump; i++; goto jump;
+                case JeqGoto: if (Semantics.Compare64(CompareOp.Jeq, r[i->Dst], (ulong)i->Imm)) goto jump; i++; goto jump;
+                case JneGoto: if (Semantics.Compare64(CompareOp.Jne, r[i->Dst], (ulong)i->Imm)) goto jump; i++; goto jump;
+                case JeqGotoHalf: if (Semantics.Compare32(CompareOp.Jeq, (uint)r[i->Dst], (uint)i->Imm)) goto jump; i++; goto jump;
+                case MovAddLoadB: r[i->Dst] = r[i->Src]; i++; r[i->Dst] = Semantics.Alu64(AluOp.Add, r[i->Dst], r[i->Src]); i++; if ((at = MachineState.Find(s, r[i->Src] + (ulong)i->Offset, 0)) == null) goto slowRead; r[i->Dst] = *(byte*)at; break;
+                case MovAddLoadH: r[i->Dst] = r[i->Src]; i++; r[i->Dst] = Semantics.Alu64(AluOp.Add, r[i->Dst], r[i->Src]); i++; if ((at = MachineState.Find(s, r[i->Src] + (ulong)i->Offset, 1)) == null) goto slowRead; r[i->Dst] = *(ushort*)at; break;
+                case MovAddLoadW: r[i->Dst] = r[i->Src]; i++; r[i->Dst] = Semantics.Alu64(AluOp.Add, r[i->Dst], r[i->Src]); i++; if ((at = MachineState.Find(s, r[i->Src] + (ulong)i->Offset, 2)) == null) goto slowRead; r[i->Dst] = *(uint*)at; break;
+                case MovAddLoadDw: r[i->Dst] = r[i->Src]; i++; r[i->Dst] = Semantics.Alu64(AluOp.Add, r[i->Dst], r[i->Src]); i++; if ((at = MachineState.Find(s, r[i->Src] + (ulong)i->Offset, 3)) == null) goto slowRead; r[i->Dst] = *(ulong*)at; break;
+                case LoadStoreB: if ((at = MachineState.Find(s, r[i->Src] + (ulong)i->Offset, 0)) == null) goto slowRead; r[i->Dst] = *(byte*)at; i++; if ((at = MachineState.FindWritable(s, r[i->Dst] + (ulong)i->Offset, 0)) == null) goto slowWrite; *(byte*)at = (byte)r[i->Src]; break;
                 case Stx | Atomic | W: case Stx | Atomic | Dw: case Stx | Atomic | B: case Stx | Atomic | H: if (!RunAtomic(invocation, i, r)) goto fault; break;
                 case Jmp | Call:
                     if (CallHelper(invocation, i, first, r))

@@ -9,16 +9,14 @@ internal struct DecodedInsn
     /// <summary>Bits above the opcode byte that tell forms of one opcode apart: signed division, sign-extending moves, widths of byte swaps, kinds of calls.</summary>
     public const int Form1 = 0x100, Form2 = 0x200, Form3 = 0x300;
 
-    /// <summary>Opcode and form, packed for the interpreter.</summary>
-    public byte Step;
+    /// <summary>Opcode and form, packed for the interpreter; or a run that begins here (<see cref="Fusion"/>).</summary>
+    public ushort Step;
 
     /// <summary>Destination register.</summary>
     public byte Dst;
 
     /// <summary>Source register.</summary>
     public byte Src;
-
-    private readonly byte _unused;
 
     /// <summary>Memory: offset in bytes. Jumps and local calls: the target slot.</summary>
     public int Offset;
@@ -29,7 +27,7 @@ internal struct DecodedInsn
     /// <summary>Opcode and form.</summary>
     public int Code
     {
-        readonly get => Machine.Step.CodeOf(Step);
+        readonly get => Machine.Step.CodeOf((byte)Fusion.Single(Step));
         set => Step = Machine.Step.Of(value);
     }
 }

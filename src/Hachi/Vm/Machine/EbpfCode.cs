@@ -61,6 +61,7 @@ internal sealed class EbpfCode
             }
         }
         decoded[^1].Code = Trap;
+        Fusion.Apply(decoded);
         var code = new EbpfCode(insns.ToArray(), decoded) { Functions = [.. starts], CallsMain = callsMain };
         for (int f = 0; f < code.Functions.Length; f++)
             code._functionSizes[code.Functions[f]] = (f + 1 < code.Functions.Length ? code.Functions[f + 1] : insns.Length) - code.Functions[f];

@@ -87,6 +87,12 @@ internal sealed unsafe class Invocation : IDisposable
     /// <summary>Where the network header starts in the packet, in bytes.</summary>
     public uint NetworkOffset { get; set; }
 
+    /// <summary>Whose programs it runs.</summary>
+    public VmObject? Owner { get; init; }
+
+    /// <summary>Whether a program of its thread runs on it.</summary>
+    public bool IsBusy { get; set; }
+
     /// <summary>Tail calls so far.</summary>
     public int TailCalls { get; set; }
 
@@ -98,13 +104,14 @@ internal sealed unsafe class Invocation : IDisposable
     /// <param name="fuel">Fuel.</param>
     public void Reset(EbpfUnit unit, long fuel)
     {
-        Unit = unit;
-        State->Fuel = fuel;
-        State->Fault = 0;
-        State->Depth = 1;
-        State->TailTaken = 0;
-        State->FaultHasRegisters = 0;
-        State->MayGotoLeft = MachineState.MayGotoMax;
+        if (!ReferenceEquals(Unit, unit))
+            Unit = unit; // storing a reference costs more than all the rest
+        MachineState* state = State;
+        state->Fuel = fuel;
+        state->FaultAndInsn = 0;
+        state->Depth = 1;
+        state->TailTakenAndFaultHasRegisters = 0;
+        state->MayGotoLeft = MachineState.MayGotoMax;
         TailCalls = 0;
         if (_dynamicCount > 0)
             DropDynamicRegions();

@@ -15,7 +15,7 @@ internal unsafe struct MachineState
 
     /// <summary>Offsets that compiled code uses.</summary>
     public const int FuelOffset = 0, FaultOffset = 8, FaultInsnOffset = 12, FaultAddressOffset = 16, FaultSizeOffset = 24, RegionCountOffset = 28, HelperGateOffset = 40,
-        DepthOffset = 48, PacketStartOffset = 56, PacketEndOffset = 64, PacketMetaOffset = 72, ArgumentsOffset = 80, TailTakenOffset = 128, MayGotoLeftOffset = 136, CalleeOffset = 152, EntryFoundOffset = 160;
+        DepthOffset = 48, PacketStartOffset = 56, PacketEndOffset = 64, PacketMetaOffset = 72, ArgumentsOffset = 80, TailTakenOffset = 144, MayGotoLeftOffset = 136, CalleeOffset = 152, EntryFoundOffset = 160;
 
     /// <summary>What is left of the fuel; negative once it ran out.</summary>
     [FieldOffset(FuelOffset)] public long Fuel;
@@ -25,6 +25,9 @@ internal unsafe struct MachineState
 
     /// <summary>The instruction (slot) of the fault.</summary>
     [FieldOffset(FaultInsnOffset)] public int FaultInsn;
+
+    /// <summary>Both of these as one word, for clearing them.</summary>
+    [FieldOffset(FaultOffset)] public long FaultAndInsn;
 
     /// <summary>The guest address of a failed access.</summary>
     [FieldOffset(FaultAddressOffset)] public ulong FaultAddress;
@@ -66,7 +69,10 @@ internal unsafe struct MachineState
     [FieldOffset(132)] public int HelperInsn;
 
     /// <summary>1 once the registers of a fault were kept.</summary>
-    [FieldOffset(144)] public int FaultHasRegisters;
+    [FieldOffset(TailTakenOffset + 4)] public int FaultHasRegisters;
+
+    /// <summary>Both of these as one word, for clearing them.</summary>
+    [FieldOffset(TailTakenOffset)] public long TailTakenAndFaultHasRegisters;
 
     /// <summary>What a look-up under a map's lock found.</summary>
     [FieldOffset(EntryFoundOffset)] public uint EntryFound;

@@ -19,7 +19,7 @@ internal sealed partial class X64Emitter
     private readonly HashSet<int> _latches = [];
     private int[] _blockLabel = new int[64];
     private int _frameBytes, _slotBase, _exit, _epilogue;
-    private bool _isMain;
+    private bool _isMain, _usesState;
     private IrFunction _f = null!;
     private X64Lowering _lowering = null!;
     private X64Unit _unit = null!;
@@ -96,16 +96,21 @@ internal sealed partial class X64Emitter
     private void Prologue()
     {
         bool calls = false, computes = false;
+        _usesState = _unit.KeepsFuel;
         for (int i = 0; i < _list.Count; i++)
         {
             LirOp op = _list.Insns[i].Op;
             calls |= op is LirOp.CallHelper or LirOp.CallLocal;
             computes |= op is not (LirOp.Const or LirOp.Word or LirOp.Copy or LirOp.Fuel or LirOp.Return);
+            _usesState |= _list.Insns[i].Memory != LirMemory.None || op is LirOp.Word or (>= LirOp.Load and <= LirOp.Fuel) or LirOp.Fault;
+            for (int o = 0; o < Lir.OperandCount && !_usesState; o++)
+                _usesState = _list.Insns[i].Operand(o) == _lowering.State;
         }
         _pushed.Clear();
         if (_isMain)
         {
-            Push(X64Machine.State);
+            if (_usesState)
+                Push(X64Machine.State);
             if (_unit.KeepsFuel)
                 Push(X64Machine.Fuel);
             if (X64Machine.IsWindows)
@@ -127,7 +132,7 @@ internal sealed partial class X64Emitter
             _asm.Alu(Alu.Sub, true, Reg.Rsp, _frameBytes);
         if (keepsFrame)
             _asm.Store(8, FrameSlot, Reg.R9);
-        if (_isMain)
+        if (_isMain && _usesState)
         {
             _asm.Move(true, X64Machine.State, X64Machine.EntryArgument(0));
             if (_unit.KeepsFuel)

@@ -7,6 +7,7 @@ namespace Hachi.Vm.Jit.X64;
 internal sealed unsafe class X64Engine(X64Code code, EbpfCode program) : EbpfEngine
 {
     private readonly bool _isShort = !code.HasLoops && !code.HasCallbacks;
+    private readonly nint _entry = (nint)code.Entry;
 
     /// <inheritdoc/>
     public override ulong Run(Invocation invocation, ulong r1, ulong r2)
@@ -14,7 +15,7 @@ internal sealed unsafe class X64Engine(X64Code code, EbpfCode program) : EbpfEng
         if (!_isShort)
             return RunLong(invocation.State, r1, r2);
         // What neither loops nor calls back is over in microseconds: the garbage collector may wait for it.
-        ulong result = ((delegate* unmanaged[SuppressGCTransition]<MachineState*, ulong, ulong, ulong>)code.Entry)(invocation.State, r1, r2);
+        ulong result = ((delegate* unmanaged[SuppressGCTransition]<MachineState*, ulong, ulong, ulong>)_entry)(invocation.State, r1, r2);
         GC.KeepAlive(code);
         return result;
     }
