@@ -10,7 +10,7 @@ namespace Hachi.Tests.Vm;
 /// <summary>Programs that no verifier would pass: every engine gives the same result or the same fault, and writes nowhere else.</summary>
 public sealed unsafe class EbpfSafetyTests
 {
-    private const int GuardBytes = 64, MemoryBytes = 72, Fuel = 5_000;
+    private const int ProgramsPerLine = 100_000, GuardBytes = 64, MemoryBytes = 72, Fuel = 5_000;
     private const byte Guard = 0xa5;
 
     [Fact]
@@ -25,6 +25,8 @@ public sealed unsafe class EbpfSafetyTests
             if (!Validity.IsValid(insns) || insns.Any(insn => insn.Opcode == (Alu64 | Mov | X) && insn.Imm != 0))
                 continue;
             run++;
+            if (run % ProgramsPerLine == 0)
+                TestContext.Current.TestOutputHelper?.WriteLine($"{run} programs, {faults} ended with a fault");
             byte[] memory = new byte[MemoryBytes];
             random.NextBytes(memory);
             Outcome first = default;
@@ -68,7 +70,7 @@ public sealed unsafe class EbpfSafetyTests
     }
 
     // Instructions drawn from the table, with addresses often enough near memory that there is.
-    internal static Insn[] Anything(Random random)
+    private static Insn[] Anything(Random random)
     {
         int length = random.Next(2, 24);
         var insns = new Insn[length];

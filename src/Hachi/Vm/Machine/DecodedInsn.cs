@@ -27,7 +27,7 @@ internal struct DecodedInsn
     /// <summary>Opcode and form.</summary>
     public int Code
     {
-        readonly get => Machine.Step.CodeOf((byte)Fusion.Single(Step));
+        readonly get => Machine.Step.CodeOf(Step);
         set => Step = Machine.Step.Of(value);
     }
 }

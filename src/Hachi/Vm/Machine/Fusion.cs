@@ -54,6 +54,7 @@ internal static class Fusion
     ];
 
     private static readonly byte[] s_first = Firsts();
+    private static readonly bool[] s_begins = Begins();
 
     /// <summary>The step of the first instruction of a run, or the step itself.</summary>
     public static int Single(int step) => step < First ? step : s_first[step - First];
@@ -64,6 +65,8 @@ internal static class Fusion
         // Ascending: what follows a slot is not marked yet when it is looked at. The last slot is a trap.
         for (int i = 0; i + 1 < code.Length; i++)
         {
+            if (!s_begins[code[i].Step])
+                continue;
             int third = i + 2 < code.Length ? code[i + 2].Step : Trap;
             foreach ((int fused, int a, int b, int c) in s_runs)
             {
@@ -73,6 +76,14 @@ internal static class Fusion
                 break;
             }
         }
+    }
+
+    private static bool[] Begins()
+    {
+        bool[] begins = new bool[First];
+        foreach ((_, int a, _, _) in s_runs)
+            begins[a] = true;
+        return begins;
     }
 
     private static byte[] Firsts()

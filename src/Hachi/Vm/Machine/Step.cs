@@ -56,12 +56,12 @@ internal static class Step
         });
     }
 
-    /// <summary>The opcode with its form.</summary>
-    public static int CodeOf(byte step) => s_codes[step];
+    /// <summary>The opcode with its form; of a run that of its first instruction.</summary>
+    public static int CodeOf(ushort step) => s_codes[step];
 
     private static ushort[] Codes()
     {
-        var codes = new ushort[256];
+        var codes = new ushort[Fusion.Behind];
         for (int opcode = 0; opcode < 256; opcode++)
             codes[Of(opcode)] = (ushort)opcode;
         foreach (int cls in (ReadOnlySpan<int>)[Opcode.Alu, Opcode.Alu64])
@@ -80,6 +80,8 @@ internal static class Step
         Keep(Opcode.Alu64 | Opcode.Mov | Opcode.X | DecodedInsn.Form3);
         Keep(Opcode.Jmp | Opcode.Call | DecodedInsn.Form1);
         codes[Trap] = EbpfCode.Trap;
+        for (int run = Fusion.First; run < Fusion.Behind; run++)
+            codes[run] = codes[Fusion.Single(run)];
         return codes;
 
         void Keep(int code) => codes[Of(code)] = (ushort)code;

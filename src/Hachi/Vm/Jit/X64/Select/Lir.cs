@@ -150,6 +150,7 @@ internal struct Lir
     public const int OperandCount = 5;
 
     /// <summary>An operand by its number.</summary>
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
     public readonly int Operand(int index) => index switch { 0 => A, 1 => B, 2 => C, 3 => Base, _ => Index };
 
     /// <summary>The operand that stands for a constant value.</summary>
