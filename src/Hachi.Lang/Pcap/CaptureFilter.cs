@@ -142,7 +142,7 @@ public sealed class CaptureFilter
         public void Lower(FilterTree tree, FilterOptions options, IrFunction f)
         {
             f.Clear();
-            _lowering.Lower(tree, (uint)options.SnapLength, f);
+            _lowering.Lower(tree, (uint)options.SnapLength, f, options.Optimise);
             if (options.Optimise)
                 Compiler.Optimise(f);
             else

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Hachi.Ir.Passes;
 using Hachi.Ir.Select;
 using Hachi.Isa;
@@ -34,14 +35,17 @@ public sealed class FilterCompiler
             {
                 _merge.Run(f);
                 again |= _merge.HasDropped;
+                foreach ((int kept, int gone) in _merge.Merged)
+                    _specialise.Merged(kept, gone);
             }
             onlyDropped = !again;
             again |= _specialise.HasDropped;
         }
+        int made = f.BlockCount;
         if (!passes.HasFlag(FilterPasses.Sets) || !_sets.Run(f))
             return;
         if (passes.HasFlag(FilterPasses.Specialise))
-            _specialise.Run(f);
+            _specialise.RunOn(f, made, CollectionsMarshal.AsSpan(_sets.Rebuilt));
         _searches.Run(f);
         if (passes.HasFlag(FilterPasses.Merge))
             _merge.Run(f);

@@ -17,22 +17,61 @@ public sealed class FilterCompilerTests
     {
         Random random = Volume.Random(nameof(Any_combination_of_passes_decides_like_the_tree));
         var generator = new RandomFilter(random, new RandomFilterOptions { NewWords = true, Extensions = true });
-        int count = Volume.Of(200_000, 1200), compiled = 0;
+        DecideLikeTheTree(random, generator.Expression, Volume.Of(200_000, 1200), 40);
+    }
+
+    /// <summary>Long lists of alternatives, which are brought together before they are lowered: of one kind, of several, with others between.</summary>
+    [Fact]
+    public void Long_lists_of_alternatives_decide_like_the_tree()
+    {
+        Random random = Volume.Random(nameof(Long_lists_of_alternatives_decide_like_the_tree));
+        DecideLikeTheTree(random, () => List(random, 0), Volume.Of(20_000, 150), 60);
+    }
+
+    private static string List(Random random, int depth)
+    {
+        var text = new System.Text.StringBuilder();
+        int kind = random.Next(12);
+        for (int i = random.Next(3, 14); i > 0; i--)
+        {
+            int term = random.Next(4) == 0 ? random.Next(12) : kind;
+            text.Append(random.Next(12) == 0 ? "not " : "").Append(term switch
+            {
+                0 or 1 => $"host 10.0.0.{random.Next(4)}",
+                2 => $"src host 10.0.0.{random.Next(4)}",
+                3 => $"net 10.{random.Next(3)}",
+                4 => $"port {random.Next(4)}",
+                5 => $"{(random.Next(2) == 0 ? "tcp" : "udp")} port {random.Next(4)}",
+                6 => $"ip proto {random.Next(4)}",
+                7 => random.Next(3) switch { 0 => "ip", 1 => "arp", _ => "ip6" },
+                8 => $"ether proto {random.Next(4)} and ether[{random.Next(20)}] = {random.Next(3)}",
+                9 => $"ip6 host ::{random.Next(3)}",
+                10 => $"ip[{random.Next(10)}] = 1 and tcp[{random.Next(4)}] > 2",
+                _ when depth < 2 => $"({List(random, depth + 1)})",
+                _ => "tcp",
+            }).Append(i == 1 ? "" : random.Next(10) == 0 ? " and " : " or ");
+        }
+        return text.ToString();
+    }
+
+    private static void DecideLikeTheTree(Random random, Func<string> make, int count, int packets)
+    {
+        int compiled = 0;
         var f = new IrFunction();
         var lowering = new Lowering();
         var compiler = new FilterCompiler();
         for (int i = 0; i < count; i++)
         {
-            string expression = generator.Expression();
+            string expression = make();
             if (!CaptureFilter.TryCompile(expression, LinkType.Ethernet, FilterOptions.Default with { Optimise = false }, out CaptureFilter? plain, out _))
                 continue;
             compiled++;
             f.Clear();
-            lowering.Lower(plain.Tree, 262144, f);
+            lowering.Lower(plain.Tree, 262144, f, i % 3 != 0);
             compiler.Optimise(f, i % 2 == 0 ? FilterPasses.All : (FilterPasses)random.Next(8));
             ClassicProgram? program = compiler.EmitClassic(f);
             Assert.True(program is not null, expression);
-            for (int j = 0; j < 40; j++)
+            for (int j = 0; j < packets; j++)
             {
                 byte[] packet = AimedPackets.Next(plain.Program, random);
                 bool wanted = TreeEvaluator.Matches(plain.Tree, packet, packet.Length, default);

@@ -3,19 +3,29 @@ using Hachi.Text;
 
 namespace Hachi.Lang.Pcap.Compile;
 
-/// <summary>From the resolved tree to the one SSA form. Nothing is optimised here: tests become branches, loads become requirements, in the tree's order.</summary>
+/// <summary>
+/// From the resolved tree to the one SSA form. Tests become branches, loads become requirements, in the tree's order; only long lists of alternatives are
+/// brought together, where that is wanted, because the passes take long to find out what the tree shows.
+/// </summary>
 internal sealed class Lowering
 {
     private readonly IrVariables _variables = new();
-    private readonly Stack<(Test Test, int True, int False, int Block)> _work = new();
+    private readonly Stack<(Test Test, int True, int False, int Block, bool IsPart)> _work = new(); // IsPart: of a longer or
+    private readonly Alternatives _alternatives = new();
+    private bool _gathers;
     private readonly List<Arith> _spine = [];
     private IrFunction _f = null!;
     private int _block;
 
     /// <summary>Fills an empty function: accepted packets return <paramref name="snapLength"/>, others 0.</summary>
-    public void Lower(FilterTree tree, uint snapLength, IrFunction f)
+    /// <param name="tree">The tree.</param>
+    /// <param name="snapLength">What accepted packets return.</param>
+    /// <param name="f">The function to fill.</param>
+    /// <param name="gather">Whether alternatives are brought together by what they begin with (<see cref="Alternatives"/>).</param>
+    public void Lower(FilterTree tree, uint snapLength, IrFunction f, bool gather = true)
     {
         _f = f;
+        _gathers = gather;
         _variables.Reset(f, tree.VariableCount);
         int entry = f.NewBlock(), accept = f.NewBlock(), reject = f.NewBlock();
         f.Return(accept, f.Const(snapLength));
@@ -35,10 +45,13 @@ internal sealed class Lowering
     private void Decide(Test root, int block, int whenTrue, int whenFalse)
     {
         int bottom = _work.Count;
-        _work.Push((root, whenTrue, whenFalse, block));
+        _work.Push((root, whenTrue, whenFalse, block, false));
         while (_work.Count > bottom)
         {
-            (Test test, int t, int e, int at) = _work.Pop();
+            (Test test, int t, int e, int at, bool isPart) = _work.Pop();
+            if (test.Op == TestOp.Or && _gathers && !isPart)
+                test = _alternatives.Gather(test); // (which may begin with what all share)
+            bool isOr = test.Op == TestOp.Or;
             if (at != _block || _f.Blocks[at].End != IrEnd.Open)
                 _variables.Start(at);
             _block = at;
@@ -47,15 +60,15 @@ internal sealed class Lowering
                 case TestOp.And:
                 case TestOp.Or:
                     int second = _f.NewBlock();
-                    _work.Push((test.Right!, t, e, second));
-                    _work.Push((test.Left!, test.Op == TestOp.And ? second : t, test.Op == TestOp.And ? e : second, _block));
+                    _work.Push((test.Right!, t, e, second, isOr));
+                    _work.Push((test.Left!, isOr ? t : second, isOr ? second : e, _block, isOr));
                     break;
                 case TestOp.Not:
-                    _work.Push((test.Left!, e, t, _block));
+                    _work.Push((test.Left!, e, t, _block, false));
                     break;
                 case TestOp.With:
                     Execute(test.Steps!);
-                    _work.Push((test.Left!, t, e, _block));
+                    _work.Push((test.Left!, t, e, _block, false));
                     break;
                 case TestOp.True:
                     Goto(t);

@@ -11,7 +11,8 @@ internal sealed class Environments
     private Known[] _pool = new Known[256];
     private int _poolCount;
     private (int Start, int Count)[] _blocks = new (int, int)[64];
-    private (uint K, int Next)[] _excluded = new (uint, int)[64];
+    private Word[] _excluded = new Word[128];
+    private int[] _words = new int[128]; // heads of lists by hash
     private int _excludedCount;
     private readonly Known[] _current = new Known[EntriesMax];
     private readonly int[] _keys = new int[EntriesMax]; // of the current list, once more: this is what is searched
@@ -21,16 +22,35 @@ internal sealed class Environments
     private int _oldest;
     private IrFunction _f = null!;
 
+    /// <summary>A word of a list that ends with word 0. Equal lists are one, so that they need not be compared.</summary>
+    private struct Word
+    {
+        public uint K;
+        public int Next, HashNext;
+        public ulong Bits; // hashes of this word and all that follow
+    }
+
     /// <summary>Starts over for a function: no block has been reached.</summary>
     public void Reset(IrFunction f)
     {
         _f = f;
         _poolCount = _count = 0;
         _excludedCount = 1;
-        if (_blocks.Length < f.BlockCount)
-            _blocks = new (int, int)[f.BlockCount * 2];
-        Array.Fill(_blocks, (-1, 0), 0, f.BlockCount);
+        Array.Clear(_words);
+        Extend(0);
     }
+
+    /// <summary>Makes room for blocks made since the last <see cref="Reset"/>: they have not been reached.</summary>
+    /// <param name="from">The first of them.</param>
+    public void Extend(int from)
+    {
+        if (_blocks.Length < _f.BlockCount)
+            Array.Resize(ref _blocks, _f.BlockCount * 2);
+        Array.Fill(_blocks, (-1, 0), from, _f.BlockCount - from);
+    }
+
+    /// <summary>Marks a block as not reached.</summary>
+    public void Forget(int block) => _blocks[block] = (-1, 0);
 
     /// <summary>Whether an edge has delivered something to a block.</summary>
     public bool IsReached(int block) => _blocks[block].Start >= 0;
@@ -92,8 +112,11 @@ internal sealed class Environments
             ref Known mine = ref _pool[start + i];
             if (++j >= _count || _keys[j] != mine.Key) // both lists have mostly the same order
                 j = Find(mine.Key);
-            if (j >= 0 && Meet(ref mine, _current[j]))
-                _pool[start + kept++] = mine;
+            if (j < 0 || !Meet(ref mine, _current[j]))
+                continue;
+            if (kept != i)
+                _pool[start + kept] = mine;
+            kept++;
         }
         _blocks[block].Count = kept;
     }
@@ -105,7 +128,7 @@ internal sealed class Environments
         if (v.Op == IrOp.Const)
             return Known.Exactly(value, v.K);
         int at = Find(value);
-        if (depth == 0 || v.Op is < IrOp.Add or > IrOp.Rsh || _f.Values[v.B].Op != IrOp.Const)
+        if (depth == 0 || !IsDerived(v))
             return at >= 0 ? _current[at] : Known.AtMost(value, MaxOf(v)); // what is on the list has been seen to be no more than that
         Known known = at >= 0 ? _current[at] : Known.Nothing(value);
         FromOperand(ref known, v.Op, Look(v.A, depth - 1), _f.Values[v.B].K);
@@ -134,9 +157,12 @@ internal sealed class Environments
                 : compare == IrCompare.Gt ? (x.Lo > y.Hi ? 1 : x.Hi <= y.Lo ? 0 : -1)
                 : compare == IrCompare.Ge ? (x.Lo >= y.Hi ? 1 : x.Hi < y.Lo ? 0 : -1) : -1;
         }
-        Known known = Look(a);
+        Known made = default;
+        ref Known known = ref Peek(a, ref made);
         int answer = known.Decide(compare, k);
-        if (answer < 0 && known.OneOf != 0)
+        if (answer >= 0)
+            return answer;
+        if (known.OneOf != 0)
             answer = DecideOneOf(known, compare, k);
         if (answer < 0 && compare == IrCompare.Eq && IsExcluded(known.Excluded, k))
             return 0;
@@ -144,6 +170,21 @@ internal sealed class Environments
             return 1;
         return answer;
     }
+
+    /// <summary>What <see cref="Look"/> says, without a copy where it stands on the list as it is.</summary>
+    private ref Known Peek(int value, ref Known made)
+    {
+        if (!IsDerived(_f.Values[value]))
+        {
+            int at = Find(value);
+            if (at >= 0)
+                return ref _current[at];
+        }
+        made = Look(value);
+        return ref made;
+    }
+
+    private bool IsDerived(in IrValue v) => v.Op is >= IrOp.Add and <= IrOp.Rsh && _f.Values[v.B].Op == IrOp.Const;
 
     /// <summary>Adds to the current list what the outcome of a comparison says.</summary>
     public void Learn(IrCompare compare, int a, int b, bool outcome)
@@ -153,17 +194,14 @@ internal sealed class Environments
             Put(Known.Exactly(Named(compare, a, b), outcome ? 1u : 0u));
             return;
         }
-        Known known = Look(a);
+        if (compare == IrCompare.Set && outcome && !System.Numerics.BitOperations.IsPow2(k))
+            Put(Known.Exactly(Named(compare, a, b), 1)); // which of the bits, nobody knows
+        ref Known known = ref Open(a);
         known.Learn(compare, k, outcome);
         if (known.OneOf != 0)
             KeepOneOf(ref known, compare, k, outcome);
         if (compare == IrCompare.Eq && !outcome && !known.IsConst && !IsExcluded(known.Excluded, k))
-        {
             known.Excluded = Link(k, known.Excluded);
-        }
-        if (compare == IrCompare.Set && outcome && !System.Numerics.BitOperations.IsPow2(k))
-            Put(Known.Exactly(Named(compare, a, b), 1)); // which of the bits, nobody knows
-        Put(known);
         ref IrValue v = ref _f.Values[a];
         if (v.Op == IrOp.And && _f.IsConst(v.B, out uint mask)) // what is known of x & mask is known of x
         {
@@ -237,11 +275,14 @@ internal sealed class Environments
 
     private bool IsExcluded(int head, uint k)
     {
-        for (int looked = 0; head != 0 && looked < ExclusionsLooked; head = _excluded[head].Next, looked++)
+        ulong bit = BitOf(k);
+        for (int looked = 0; (_excluded[head].Bits & bit) != 0 && looked < ExclusionsLooked; head = _excluded[head].Next, looked++)
             if (_excluded[head].K == k)
                 return true;
         return false;
     }
+
+    private static ulong BitOf(uint k) => 1ul << (int)((k * 0x9E3779B1u) >> 26);
 
     private int Find(int key)
     {
@@ -254,20 +295,40 @@ internal sealed class Environments
 
     private void Put(in Known known)
     {
-        int at = Find(known.Key);
+        int at = Claim(known.Key);
+        _current[at] = known;
+        _keys[at] = known.Key;
+    }
+
+    /// <summary>The entry of a value, for what is learnt to be written into; it holds what is known so far.</summary>
+    private ref Known Open(int value)
+    {
+        bool derived = IsDerived(_f.Values[value]);
+        if (!derived && Find(value) is >= 0 and int found)
+        {
+            Log(found, _current[found]);
+            return ref _current[found];
+        }
+        Known known = Look(value);
+        int at = Claim(value);
+        _current[at] = known;
+        _keys[at] = value;
+        return ref _current[at];
+    }
+
+    /// <summary>The place for an entry: its own, a new one, or, when the list is full, that of the oldest; what stood there is noted.</summary>
+    private int Claim(int key)
+    {
+        int at = Find(key);
         if (at < 0 && _count < EntriesMax)
         {
             Log(-1, default);
-            at = _count++;
+            return _count++;
         }
-        else
-        {
-            if (at < 0)
-                at = _oldest++ % EntriesMax;
-            Log(at, _current[at]);
-        }
-        _current[at] = known;
-        _keys[at] = known.Key;
+        if (at < 0)
+            at = _oldest++ % EntriesMax;
+        Log(at, _current[at]);
+        return at;
     }
 
     private void Log(int at, in Known old)
@@ -295,10 +356,31 @@ internal sealed class Environments
 
     private int Link(uint k, int next)
     {
+        int bucket = (int)(HashOf(k, next) & (uint)(_words.Length - 1));
+        for (int i = _words[bucket]; i != 0; i = _excluded[i].HashNext)
+            if (_excluded[i].K == k && _excluded[i].Next == next)
+                return i;
         if (_excludedCount == _excluded.Length)
+        {
             Array.Resize(ref _excluded, _excludedCount * 2);
-        _excluded[_excludedCount] = (k, next);
+            _words = new int[_excludedCount * 2];
+            for (int i = 1; i < _excludedCount; i++)
+            {
+                ref Word word = ref _excluded[i];
+                ref int head = ref _words[HashOf(word.K, word.Next) & (uint)(_words.Length - 1)];
+                (word.HashNext, head) = (head, i);
+            }
+            bucket = (int)(HashOf(k, next) & (uint)(_words.Length - 1));
+        }
+        _excluded[_excludedCount] = new Word { K = k, Next = next, HashNext = _words[bucket], Bits = BitOf(k) | _excluded[next].Bits };
+        _words[bucket] = _excludedCount;
         return _excludedCount++;
+    }
+
+    private static uint HashOf(uint k, int next)
+    {
+        uint hash = (k * 0x9E3779B1u) ^ ((uint)next * 0x85EBCA6Bu);
+        return hash ^ (hash >> 15);
     }
 
     /// <summary>Both sides know which words are possible: all of them are, after they meet.</summary>
@@ -355,17 +437,22 @@ internal sealed class Environments
 
     private int MeetExcluded(int head, in Known other)
     {
-        if (head == other.Excluded)
-            return head;
-        int met = 0;
-        for (int looked = 0; head != 0 && looked < ExclusionsLooked; looked++)
+        // lists grow at the front, so what both have in common is mostly one tail, and newer entries have greater numbers
+        int tail = head, its = other.Excluded;
+        while (tail != its)
         {
-            (uint k, int next) = _excluded[head];
+            if (tail > its)
+                tail = _excluded[tail].Next;
+            else
+                its = _excluded[its].Next;
+        }
+        int met = tail;
+        for (int looked = 0; head != tail && looked < ExclusionsLooked; looked++)
+        {
+            uint k = _excluded[head].K;
+            head = _excluded[head].Next;
             if (IsExcluded(other.Excluded, k) || other.Decide(IrCompare.Eq, k) == 0)
-            {
                 met = Link(k, met);
-            }
-            head = next;
         }
         return met;
     }

@@ -7,6 +7,9 @@ internal sealed class MergeBlocks
     private int[] _same = new int[64];
     private int[] _table = new int[128];
 
+    /// <summary>Blocks of the last run that became another one.</summary>
+    public List<(int Kept, int Gone)> Merged { get; } = [];
+
     /// <summary>Whether the last run found a test whose outcome makes no difference.</summary>
     public bool HasDropped { get; private set; }
 
@@ -14,6 +17,7 @@ internal sealed class MergeBlocks
     public bool Run(IrFunction f)
     {
         HasDropped = false;
+        Merged.Clear();
         _order.Compute(f);
         int n = f.BlockCount, size = 64;
         if (_same.Length < n)
@@ -81,8 +85,10 @@ internal sealed class MergeBlocks
                 _table[at] = b;
                 return b;
             }
-            if (AreEqual(f, ref x, ref f.Blocks[_table[at]]))
-                return _table[at];
+            if (!AreEqual(f, ref x, ref f.Blocks[_table[at]]))
+                continue;
+            Merged.Add((_table[at], b));
+            return _table[at];
         }
     }
 

@@ -6,7 +6,7 @@ namespace Hachi.Ir.Passes;
 /// </summary>
 internal sealed class SetTests
 {
-    private const int LargeMin = 40;
+    private const int LargeMin = 12;
 
     private readonly BlockOrder _order = new();
     private readonly List<Item> _items = [];
@@ -21,9 +21,13 @@ internal sealed class SetTests
         public uint Lo, Hi;
     }
 
+    /// <summary>The blocks that the last run gave another end; others it made behind those that there were.</summary>
+    public List<int> Rebuilt { get; } = [];
+
     /// <summary>Runs the pass; true when something changed.</summary>
     public bool Run(IrFunction f)
     {
+        Rebuilt.Clear();
         _order.Compute(f);
         if (_used.Length < f.BlockCount)
             _used = new bool[f.BlockCount * 2];
@@ -43,6 +47,7 @@ internal sealed class SetTests
             if (Group(f))
             {
                 Rebuild(f, target);
+                Rebuilt.Add(b);
                 changed = true;
             }
         }

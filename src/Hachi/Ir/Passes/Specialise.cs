@@ -18,6 +18,8 @@ internal sealed class Specialise
     private bool[] _isCanonical = new bool[64];
     private bool[] _hasDropped = new bool[64];
     private bool _changed;
+    private bool _grew;
+    private bool _isCurrent; // what the environments say of the blocks still holds
     private int _stepsLeft;
 
     /// <summary>
@@ -30,22 +32,83 @@ internal sealed class Specialise
     /// <param name="again">Whether nothing but the tests that the last run dropped can make a difference: then only what stands before these is looked at.</param>
     public bool Run(IrFunction f, bool again = false)
     {
+        Begin(f);
+        if (again)
+        {
+            MarkBefore();
+            foreach (int b in _order.Blocks)
+                if (_hasDropped[b])
+                    _env.Forget(b);
+        }
+        else
+        {
+            Array.Fill(_hasDropped, true, 0, f.BlockCount);
+            _env.Reset(f);
+            _isCurrent = true;
+        }
+        _env.ReachEmpty(f.Entry);
+        bool grew = VisitMarked();
+        _isCurrent &= !grew || !again;
+        if (HasDropped)
+            MarkBefore(); // now: the pass that merges blocks steps over those that lost their test
+        return _changed;
+    }
+
+    /// <summary>
+    /// Looks at blocks that a pass has made since the last run, and at those whose end it made anew; all others are what they were. What was known on entry to a
+    /// block holds still, since passes do not change which packets come there: all others are passed over.
+    /// </summary>
+    /// <param name="f">The function of the last run.</param>
+    /// <param name="made">The first block that was made.</param>
+    /// <param name="changed">Blocks that end in another way.</param>
+    public void RunOn(IrFunction f, int made, ReadOnlySpan<int> changed)
+    {
+        if (!_isCurrent)
+        {
+            Run(f);
+            return;
+        }
+        Begin(f);
+        Array.Clear(_hasDropped, 0, made);
+        Array.Fill(_hasDropped, true, made, f.BlockCount - made);
+        foreach (int b in changed)
+            _hasDropped[b] = true;
+        _env.Extend(made);
+        if (VisitMarked())
+            Run(f);
+    }
+
+    /// <summary>Two blocks have become one: what is known there is what was known of both.</summary>
+    public void Merged(int kept, int gone)
+    {
+        if (!_isCurrent || !_env.IsReached(gone))
+            return;
+        if (!_env.IsReached(kept))
+        {
+            _isCurrent = false;
+            return;
+        }
+        _env.Load(gone);
+        _env.Deliver(kept);
+    }
+
+    private void Begin(IrFunction f)
+    {
         _f = f;
-        _changed = HasDropped = false;
+        _changed = HasDropped = _grew = false;
         _order.Compute(f);
         if (_isCanonical.Length < f.BlockCount)
         {
             Array.Resize(ref _isCanonical, f.BlockCount * 2);
             Array.Resize(ref _hasDropped, f.BlockCount * 2);
         }
-        if (again)
-            MarkBefore();
-        else
-            Array.Fill(_hasDropped, true, 0, f.BlockCount);
         _stepsLeft = StepsMin + (StepsPerBlock * _order.Count); // edges that pass over everything must not make long filters quadratic
         Array.Clear(_isCanonical, 0, f.BlockCount);
-        _env.Reset(f);
-        _env.ReachEmpty(f.Entry);
+    }
+
+    /// <summary>Visits the blocks that are marked; true when packets may now pass blocks that they did not pass before.</summary>
+    private bool VisitMarked()
+    {
         foreach (int b in _order.Blocks)
         {
             bool isWanted = _hasDropped[b];
@@ -55,9 +118,7 @@ internal sealed class Specialise
             _env.Load(b);
             Visit(b);
         }
-        if (HasDropped)
-            MarkBefore(); // now: the pass that merges blocks steps over those that lost their test
-        return _changed;
+        return _grew;
     }
 
     /// <summary>Blocks from which a dropped test can be reached: all that lead to such a block are such blocks.</summary>
@@ -173,7 +234,7 @@ internal sealed class Specialise
         {
             _f.Goto(b, block.False, block.FalseArgs);
         }
-        _changed = HasDropped = _hasDropped[b] = true;
+        _changed = HasDropped = _hasDropped[b] = _grew = true;
         ThreadGoto(b);
     }
 
