@@ -21,15 +21,30 @@ public sealed class SeccompSupervisor
     private readonly ClassicProgram _program;
 
     /// <summary>A supervisor for a filter.</summary>
-    public SeccompSupervisor(ClassicProgram program)
+    /// <param name="program">The filter.</param>
+    /// <param name="onlyNotified">Whether it hears of the calls only that the filter itself notifies of (SECCOMP_RET_USER_NOTIF), and not of all that are denied.</param>
+    public SeccompSupervisor(ClassicProgram program, bool onlyNotified = false)
     {
         ArgumentNullException.ThrowIfNull(program);
         _program = program;
+        Filter = program;
+        if (onlyNotified)
+            return;
         var insns = program.Insns.ToArray();
         for (int i = 0; i < insns.Length; i++)
             if (insns[i].Code == (ClassicOpcode.Ret | ClassicOpcode.K) && !new SeccompAction(insns[i].K).Permits)
                 insns[i] = insns[i] with { K = (uint)SeccompActionKind.UserNotif };
         Filter = new ClassicProgram(insns);
+    }
+
+    /// <summary>Whether a filter notifies of calls: without a supervisor they fail with ENOSYS.</summary>
+    public static bool IsNeeded(ClassicProgram program)
+    {
+        ArgumentNullException.ThrowIfNull(program);
+        foreach (ClassicInsn insn in program.Insns)
+            if (insn.Code == (ClassicOpcode.Ret | ClassicOpcode.K) && new SeccompAction(insn.K).Kind == SeccompActionKind.UserNotif)
+                return true;
+        return false;
     }
 
     /// <summary>The filter that the process has to run under: what is not allowed is asked for.</summary>

@@ -55,7 +55,7 @@ public static partial class DiagnosticTable
     public static readonly DiagnosticInfo FilterNoQualifier = FilterError("HF0142", "syntax error in filter expression",
         "A name or address stands where there is no qualifier to inherit; write host, net or port in front of it.");
     public static readonly DiagnosticInfo FilterGatewayName = FilterError("HF0143", "'gateway' requires a name", "Write the name of a host that is in /etc/hosts and /etc/ethers.");
-    public static readonly DiagnosticInfo FilterSetItem = FilterError("HF0150", "'{0}' cannot stand in this set", "host and net sets hold addresses, names and ranges of IPv4 addresses; port sets hold ports and ranges.");
+    public static readonly DiagnosticInfo FilterSetItem = FilterError("HF0150", "'{0}' cannot stand in this set", "host and net sets hold addresses, names and ranges of addresses; port sets hold ports and ranges.");
     public static readonly DiagnosticInfo FilterSetFile = FilterError("HF0151", "cannot read the file '{0}'", "The list of a set is a text file with one item a line; # begins a comment.");
     public static readonly DiagnosticInfo FilterSetRange = FilterError("HF0152", "the range '{0}' runs backwards", "Write the smaller end first.");
     public static readonly DiagnosticInfo FilterSetSize = FilterError("HF0153", "a set with more than {0} items", "Programs of that size cannot be loaded anywhere.");

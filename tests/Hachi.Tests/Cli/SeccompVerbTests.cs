@@ -70,7 +70,7 @@ public sealed class SeccompVerbTests : IDisposable
         Assert.Contains("line 3", CommandRun.Hachi("seccomp", "explain", policy, "socket", "1").Text, StringComparison.Ordinal);
         Assert.Contains("ret", CommandRun.Hachi("seccomp", "emulate", policy, "socket", "1").Text, StringComparison.Ordinal);
         Assert.Contains("; nr", CommandRun.Hachi("seccomp", "disasm", policy).Text, StringComparison.Ordinal);
-        Assert.Contains("family = 0x28, type = 0x80001", CommandRun.Hachi("seccomp", "explain", policy, "socket", "AF_VSOCK", "SOCK_STREAM|SOCK_CLOEXEC").Text, StringComparison.Ordinal);
+        Assert.Contains("family = 0x28 AF_VSOCK, type = 0x80001 SOCK_STREAM|SOCK_CLOEXEC, protocol = 0", CommandRun.Hachi("seccomp", "explain", policy, "socket", "AF_VSOCK", "SOCK_STREAM|SOCK_CLOEXEC").Text, StringComparison.Ordinal);
         Assert.Contains("did you mean AF_UNIX?", CommandRun.Hachi("seccomp", "explain", policy, "socket", "AF_UNXI").Error, StringComparison.Ordinal);
         Assert.Contains("did you mean socket?", CommandRun.Hachi("seccomp", "explain", policy, "sockt").Error, StringComparison.Ordinal);
     }
@@ -91,6 +91,9 @@ public sealed class SeccompVerbTests : IDisposable
             {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 1, "value": 448, "op": "SCMP_CMP_EQ"}]}
             ]}
             """);
+        CommandRun notified = Hachi("seccomp", "run", "--profile", Write("notify", "default allow\nnotify mkdir, mkdirat\n"), "--", "/bin/sh", "-c", $"mkdir -m 700 {_folder}/n 2>/dev/null || exit 9");
+        Assert.Equal(9, notified.Status);
+        Assert.Contains("notified: x86_64 mkdir", notified.Error, StringComparison.Ordinal);
         CommandRun run = Hachi("seccomp", "run", "--profile", profile, "--explain-denied", "--", "/bin/sh", "-c", $"mkdir -m 700 {_folder}/a 2>/dev/null || exit 9");
         Assert.Equal(9, run.Status);
         Assert.Contains($"points to \"{_folder}/a\"): errno EPERM".Replace("\")", "\"", StringComparison.Ordinal), run.Error, StringComparison.Ordinal);

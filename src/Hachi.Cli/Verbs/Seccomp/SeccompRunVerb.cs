@@ -34,6 +34,7 @@ internal sealed class SeccompRunVerb : IVerb
     public string About => """
         The command gets no_new_privs and the filter, which it and its descendants cannot take off. hachi's status is the command's (128 + N for signal N).
         With --explain-denied denied calls are brought to hachi, which says what they were and answers as the policy does; nothing that is denied is let pass.
+        Calls that the policy notifies of are brought to hachi in any case: it says what they were and answers ENOSYS.
         """;
 
     public void Build(Command command, Shell shell)
@@ -54,13 +55,14 @@ internal sealed class SeccompRunVerb : IVerb
         shell.Out.Flush();
         // Ctrl-C goes to the command as well; what becomes of it decides.
         using PosixSignalRegistration ignored = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true);
-        if (!parse.GetValue(_explain))
+        bool explains = parse.GetValue(_explain);
+        if (!explains && !SeccompSupervisor.IsNeeded(program))
         {
             using SandboxedProcess process = ChildCommand.Start(ChildCommand.Of(words, program, false, parse.GetValue(_keep)) with { LogsDenied = parse.GetValue(_log) });
             return process.Wait();
         }
-        var supervisor = new SeccompSupervisor(program);
-        using SandboxedProcess watched = ChildCommand.Start(ChildCommand.Of(words, supervisor.Filter, true, parse.GetValue(_keep)));
+        var supervisor = new SeccompSupervisor(program, onlyNotified: !explains);
+        using SandboxedProcess watched = ChildCommand.Start(ChildCommand.Of(words, supervisor.Filter, true, parse.GetValue(_keep)) with { LogsDenied = parse.GetValue(_log) });
         var said = new HashSet<string>(StringComparer.Ordinal);
         int status = supervisor.Run(watched, denied => Say(shell, denied, program, policy, text, said));
         return watched.StartError == 0 ? status : shell.Fail($"{words[0]}: {Errno.Name(watched.StartError)}: the command could not be started", null, ExitStatus.KernelRefused);
@@ -75,7 +77,7 @@ internal sealed class SeccompRunVerb : IVerb
         string line = $"{call}: {denied.Action}";
         if (!said.Add(line))
             return;
-        shell.Error.WriteLine("denied: " + line);
+        shell.Error.WriteLine((denied.Action.Kind == SeccompActionKind.UserNotif ? "notified: " : "denied: ") + line);
         if (explanation.Verdict is { } verdict)
             shell.Error.WriteLine("  " + SeccompExplainVerb.Reason(verdict, text));
         if (explanation.Suggestion() is { } suggestion)

@@ -141,13 +141,25 @@ internal sealed partial class Generation
 
     private void AddAddressRange(Qualifiers q, SetItem item, TextSpan span, Members members)
     {
-        if (q.Proto == FilterProtocol.Link || item.Low.Kind != IdKind.Ipv4 || item.High!.Kind != IdKind.Ipv4
+        if (q.Proto != FilterProtocol.Link && item.Low.Kind == IdKind.Ipv6 && item.High!.Kind == IdKind.Ipv6)
+            AddIpv6Range(item.Low, item.High, span, members);
+        else if (q.Proto == FilterProtocol.Link || item.Low.Kind != IdKind.Ipv4 || item.High!.Kind != IdKind.Ipv4
             || Addresses.ReadIpv4(item.Low.Text, out uint low) != 32 || Addresses.ReadIpv4(item.High.Text, out uint high) != 32)
             Fail(DiagnosticTable.FilterSetItem, span, $"{Whole(item.Low)}-{Whole(item.High!)}");
         else if (high < low)
             Fail(DiagnosticTable.FilterSetRange, span, $"{item.Low.Text}-{item.High.Text}");
         else
             members.Ipv4.Add(new Member(low, high, UInt128.MaxValue));
+    }
+
+    private void AddIpv6Range(Identifier from, Identifier to, TextSpan span, Members members)
+    {
+        if (!ReadIpv6Net(from, out UInt128 low, out _) || !ReadIpv6Net(to, out UInt128 high, out _))
+            return;
+        if (high < low)
+            Fail(DiagnosticTable.FilterSetRange, span, $"{from.Text}-{to.Text}");
+        else
+            members.Ipv6.Add(new Member(low, high, UInt128.MaxValue));
     }
 
     private void AddMac(Identifier id, TextSpan span, Members members)
@@ -339,7 +351,53 @@ internal sealed partial class Generation
         Test link = LinkProtocol(EtherIpv6);
         Test? test = null;
         foreach (Member member in members)
-            test = OrFirst(test, Address6(member.Low, member.Mask, q.Dir, q));
+            test = OrFirst(test, member.Low == member.High ? Address6(member.Low, member.Mask, q.Dir, q) : Range6(member, q.Dir));
         return And(link, test!);
     }
+
+    private Test Range6(Member range, FilterDirection dir)
+    {
+        Test? source = dir == FilterDirection.Dst ? null : InRange(TestField.SourceAddress6, 8, range);
+        Test? destination = dir == FilterDirection.Src ? null : InRange(TestField.DestinationAddress6, 24, range);
+        if (source is null || destination is null)
+            return source ?? destination!;
+        return dir == FilterDirection.And ? And(source, destination) : Or(source, destination);
+    }
+
+    private Test InRange(TestField field, uint offset, Member range)
+    {
+        int shared = 0; // words that both ends have in common
+        Test? test = null;
+        for (; WordOf(range.Low, shared) == WordOf(range.High, shared); shared++)
+        {
+            Test same = Equal(field, Base.Network, offset + (uint)(4 * shared), 4, WordOf(range.Low, shared));
+            test = test is null ? same : And(test, same);
+        }
+
+        Test inside = And(Reaches(field, offset, range.Low, shared), Not(Exceeds(field, offset, range.High, shared)));
+        return test is null ? inside : And(test, inside);
+    }
+
+    /// <summary>Whether the words of an address from one on are at least those of a bound: the first that differs decides.</summary>
+    private Test Reaches(TestField field, uint offset, UInt128 bound, int word)
+    {
+        uint at = offset + (uint)(4 * word), k = WordOf(bound, word);
+        if (word == 3 || bound << (32 * (word + 1)) == 0)
+            return AtLeast(field, Base.Network, at, 4, k);
+        Arith load = Load(Base.Network, at, 4);
+        return Or(Compare(TestOp.Gt, field, load, k), And(Compare(TestOp.Eq, field, load, k), Reaches(field, offset, bound, word + 1)));
+    }
+
+    /// <summary>Whether they are more than those of a bound.</summary>
+    private Test Exceeds(TestField field, uint offset, UInt128 bound, int word)
+    {
+        uint at = offset + (uint)(4 * word), k = WordOf(bound, word);
+        Arith load = Load(Base.Network, at, 4);
+        Test more = Compare(TestOp.Gt, field, load, k);
+        if (word == 3 || ~bound << (32 * (word + 1)) == 0)
+            return more;
+        return Or(more, And(Compare(TestOp.Eq, field, load, k), Exceeds(field, offset, bound, word + 1)));
+    }
+
+    private static uint WordOf(UInt128 address, int word) => (uint)(address >> (96 - (32 * word)));
 }

@@ -47,7 +47,7 @@ public sealed record SeccompExplanation(
             : head + string.Create(CultureInfo.InvariantCulture, $", \"args\": [{{\"index\": {index}, \"value\": {Data.Arguments[index]}, \"op\": \"SCMP_CMP_EQ\"}}]}}");
     }
 
-    /// <summary>The call as C would write it: <c>socket(family = 0x28, type = 1, protocol = 0)</c>.</summary>
+    /// <summary>The call as C would write it, with the names of what its numbers stand for: <c>socket(family = 0x28 AF_VSOCK, type = 1 SOCK_STREAM, protocol = 0)</c>.</summary>
     public static string Print(in SeccompData data)
     {
         if (SeccompArchitectures.Of(data.Architecture, data.Number) is not { } architecture)
@@ -61,6 +61,8 @@ public sealed record SeccompExplanation(
             ulong value = data.Arguments[i];
             string name = call?.Arguments is { } known && i < known.Count ? known[i].Name : string.Create(CultureInfo.InvariantCulture, $"arg{i}");
             arguments[i] = value < 10 ? string.Create(CultureInfo.InvariantCulture, $"{name} = {value}") : string.Create(CultureInfo.InvariantCulture, $"{name} = 0x{value:x}");
+            if (ArgumentWords.Of(call?.Name, i, call?.Arguments is { } all && i < all.Count && all[i].Is32Bit ? (uint)value : value) is { } words)
+                arguments[i] += " " + words;
         }
         return string.Create(CultureInfo.InvariantCulture, $"{architecture.Name()} {call?.Name ?? $"call {number}"}({string.Join(", ", arguments)})");
     }

@@ -41,9 +41,10 @@ internal sealed class ClassicFacts
     /// <summary>Whether jumps lead to an instruction, or it follows one.</summary>
     public bool IsLeader(int pc) => _leader[pc];
 
-    /// <summary>Computes the facts; null when the program jumps backwards or out of itself. A load that ends beyond <paramref name="reach"/> always rejects.</summary>
-    public static ClassicFacts? Compute(ReadOnlySpan<ClassicInsn> insns, int reach)
+    /// <summary>Computes the facts; null when the program does not end with a return. A load that ends beyond <paramref name="reach"/> always rejects.</summary>
+    public static ClassicFacts? Compute(StraightProgram program, int reach)
     {
+        ReadOnlySpan<ClassicInsn> insns = program.Insns;
         var facts = new ClassicFacts(insns.Length);
         if (insns.Length == 0)
             return null;
@@ -53,10 +54,7 @@ internal sealed class ClassicFacts
             ClassicInsn insn = insns[pc];
             if ((insn.Code & ClassMask) != Jmp)
                 continue;
-            (long t, long e) = Targets(insn, pc);
-            if (t >= insns.Length || e >= insns.Length)
-                return null;
-            facts._leader[t] = facts._leader[e] = true;
+            facts._leader[program.WhenTrue(pc)] = facts._leader[program.WhenFalse(pc)] = true;
             if (pc + 1 < insns.Length)
                 facts._leader[pc + 1] = true;
         }
@@ -78,16 +76,11 @@ internal sealed class ClassicFacts
                 Meet(ref facts._before[pc + 1], after);
                 continue;
             }
-            (long t, long e) = Targets(insn, pc);
-            Meet(ref facts._before[t], after);
-            Meet(ref facts._before[e], after);
+            Meet(ref facts._before[program.WhenTrue(pc)], after);
+            Meet(ref facts._before[program.WhenFalse(pc)], after);
         }
         return facts;
     }
-
-    /// <summary>The two instructions that a jump can lead to.</summary>
-    public static (long True, long False) Targets(ClassicInsn insn, int pc) =>
-        (insn.Code & OpMask) == Ja ? (pc + 1L + insn.K, pc + 1L + insn.K) : (pc + 1 + insn.Jt, pc + 1 + insn.Jf);
 
     /// <summary>
     /// Bytes from the start of the packet (or from X) that a load and those after it in its block need: they are all executed, so one guard serves them.

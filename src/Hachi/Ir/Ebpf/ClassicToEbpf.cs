@@ -20,19 +20,19 @@ public sealed partial class ClassicToEbpf
     private readonly List<Insn> _code = [];
     private readonly List<(int At, int Target)> _jumps = [];
     private readonly EbpfOptions _options;
-    private readonly ClassicProgram _program;
+    private readonly StraightProgram _program;
     private readonly ClassicFacts _facts;
     private bool _rejects, _ended; // the rest of a block is not emitted once it has been left for certain
 
-    private ClassicToEbpf(ClassicProgram program, ClassicFacts facts, EbpfOptions options)
+    private ClassicToEbpf(StraightProgram program, ClassicFacts facts, EbpfOptions options)
     {
         _program = program;
         _facts = facts;
         _options = options;
     }
 
-    /// <summary>Translates a program.</summary>
-    /// <param name="program">A classic program that jumps forward only.</param>
+    /// <summary>Translates a program. The walk over a header chain (<c>protochain</c>) goes over 16 headers; packets with more are rejected.</summary>
+    /// <param name="program">A classic program.</param>
     /// <param name="options">Where it will be attached.</param>
     /// <param name="insns">The eBPF program, one entry a slot.</param>
     /// <param name="reason">Why there is none: in plain words.</param>
@@ -41,13 +41,14 @@ public sealed partial class ClassicToEbpf
         ArgumentNullException.ThrowIfNull(program);
         ArgumentNullException.ThrowIfNull(options);
         insns = [];
-        ClassicFacts? facts = ClassicFacts.Compute(program.Insns, options.Access == PacketAccess.Loads ? int.MaxValue : PacketMax);
+        StraightProgram? straight = StraightProgram.Of(program.Insns);
+        ClassicFacts? facts = straight is null ? null : ClassicFacts.Compute(straight, options.Access == PacketAccess.Loads ? int.MaxValue : PacketMax);
         if (facts is null)
         {
-            reason = "the program jumps backwards (a header chain) or out of itself, which eBPF programs of this form cannot";
+            reason = "the program jumps out of itself, or has loops in loops, which eBPF programs of this form cannot";
             return false;
         }
-        var pass = new ClassicToEbpf(program, facts, options);
+        var pass = new ClassicToEbpf(straight!, facts, options);
         reason = pass.Translate();
         if (reason is not null)
             return false;
@@ -243,8 +244,7 @@ public sealed partial class ClassicToEbpf
 
     private void Branch(ClassicInsn insn, int pc)
     {
-        (long t, long e) = ClassicFacts.Targets(insn, pc);
-        (int whenTrue, int whenFalse) = ((int)t, (int)e);
+        (int whenTrue, int whenFalse) = (_program.WhenTrue(pc), _program.WhenFalse(pc));
         if (whenTrue == whenFalse)
         {
             if (whenTrue != pc + 1)
