@@ -140,7 +140,7 @@ internal static unsafe class VmBench
         for (int i = 0; i < 60; i++) // the runtime compiles hot loops again in the background
         {
             _ = measure(Math.Max(40, runs / 8));
-            Thread.Sleep(2);
+            Thread.Sleep(5);
         }
         double best = double.MaxValue;
         for (int i = 0; i < repeats * 8; i++)

@@ -18,8 +18,8 @@ public sealed class SizeTests
         ["Hachi.Lang.Pcap.Syntax.Keywords.Find"] = 75,
         ["Hachi.Lang.Pcap.Lookup.WellKnown.Service"] = 100,
 
-        // The machine's instructions, a line each: cut apart it would be slower and no clearer.
-        ["Hachi.Vm.Interpret.EbpfInterpreter.Run"] = 230,
+        // The machine's instructions and the runs that are one step, a line each: cut apart it would be slower and no clearer.
+        ["Hachi.Vm.Interpret.EbpfInterpreter.Run"] = 260,
     };
 
     // Folder => its files at most (or fewer than three).
