@@ -9,7 +9,7 @@ namespace Hachi.Linux.Attach;
 /// <summary>
 /// A place to attach to, as a person writes it: <c>xdp:eth0</c>, <c>tc:eth0:ingress</c>, <c>tracepoint:sched:sched_switch</c>, <c>kprobe:do_unlinkat</c>,
 /// <c>uprobe:/bin/bash:readline</c>, <c>usdt:/bin/x:provider:name</c>, <c>raw_tracepoint:sys_enter</c>, <c>perf_event:99hz</c>, <c>cgroup:/sys/fs/cgroup/x</c>,
-/// <c>netns</c>. Colons and slashes both separate; a path may hold slashes behind a colon.
+/// <c>netns</c>; <c>fentry:FUNCTION</c> and its kin for programs that were loaded for it. Colons and slashes both separate; a path may hold slashes behind a colon.
 /// </summary>
 public sealed record Place
 {
@@ -30,6 +30,11 @@ public sealed record Place
         ("raw_tracepoint", "raw_tracepoint:NAME"),
         ("kprobe", "kprobe:FUNCTION[+OFFSET]"),
         ("kretprobe", "kretprobe:FUNCTION"),
+        ("fentry", "fentry:FUNCTION"),
+        ("fexit", "fexit:FUNCTION"),
+        ("fmod_ret", "fmod_ret:FUNCTION"),
+        ("tp_btf", "tp_btf:NAME"),
+        ("lsm", "lsm:HOOK"),
         ("uprobe", "uprobe:FILE:SYMBOL[+OFFSET]"),
         ("uretprobe", "uretprobe:FILE:SYMBOL"),
         ("usdt", "usdt:FILE[:PROVIDER]:NAME"),
@@ -110,6 +115,7 @@ public static class PlaceAttach
             "tracepoint" => program.AttachTracepoint(parts[0], parts[1]),
             "raw_tracepoint" => program.AttachRawTracepoint(parts[0]),
             "kprobe" or "kretprobe" => Kernel(program, place.Kind, parts[0]),
+            "fentry" or "fexit" or "fmod_ret" or "tp_btf" or "lsm" => Traced(program, place),
             "uprobe" or "uretprobe" => User(program, place.Kind, parts, pid),
             "usdt" => Usdt(program, parts, pid),
             "perf_event" => program.AttachPerfEvent(Sampling(parts[0]), pid),
@@ -134,13 +140,23 @@ public static class PlaceAttach
 
     private static Link Kernel(Program program, string kind, string text)
     {
+        if (program.ExpectedAttachType is AttachType.TraceKprobeMulti or AttachType.TraceKprobeSession)
+            return program.AttachKprobeMulti([text], new MultiProbeOptions { IsReturn = kind == "kretprobe" });
         (string function, ulong offset) = Split(text);
         return program.AttachKprobe(function, new ProbeOptions { IsReturn = kind[1] == 'r' && kind != "kprobe", Offset = offset });
     }
 
+    // Such a program was verified for one place, which its section names.
+    private static BpfLink Traced(Program program, Place place) =>
+        SectionNames.Find(program.Section) is { } meaning && meaning.Target == place.Parts[0]
+            ? program.AttachTracing()
+            : throw new BpfException("attach", (int)ErrorNumber.EINVAL, $"program {program.Name} was loaded for {program.Section}: it cannot go to {place}");
+
     private static Link User(Program program, string kind, IReadOnlyList<string> parts, int pid)
     {
         (string symbol, ulong offset) = Split(parts[1]);
+        if (program.ExpectedAttachType is AttachType.TraceUprobeMulti or AttachType.TraceUprobeSession)
+            return program.AttachUprobeMulti(parts[0], [UprobeTarget.Find(parts[0], symbol).FileOffset + offset], new MultiProbeOptions { IsReturn = kind == "uretprobe", Pid = Math.Max(0, pid) });
         return program.AttachUprobe(UprobeTarget.Find(parts[0], symbol), new ProbeOptions { IsReturn = kind == "uretprobe", Offset = offset, Pid = pid });
     }
 

@@ -26,10 +26,12 @@ internal static class ObjectChecks
         new("object-trace-program", Objects, "fentry and fexit on a program", "call and returned value seen", _ => TraceProgram()) { Features = ["attach trace_fentry"], IsGuestOnly = true },
     ];
 
+    /// <summary>Where the objects lie, and the program that others probe.</summary>
+    public static string Folder => Environment.GetEnvironmentVariable("HACHI_OBJECTS") ?? "/objects";
+
     private static BpfObject Read(string name)
     {
-        string folder = Environment.GetEnvironmentVariable("HACHI_OBJECTS") ?? "/objects";
-        ObjectRead read = ElfObjectReader.Read(File.ReadAllBytes(Path.Combine(folder, name + ".o")));
+        ObjectRead read = ElfObjectReader.Read(File.ReadAllBytes(Path.Combine(Folder, name + ".o")));
         return read.Object ?? throw new CheckException(string.Join('\n', read.Diagnostics));
     }
 

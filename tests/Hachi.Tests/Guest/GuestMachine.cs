@@ -73,7 +73,11 @@ internal static class GuestMachine
         try
         {
             foreach ((string name, byte[] bytes) in GuestObjects.Need())
+            {
                 File.WriteAllBytes(Path.Combine(folder, name), bytes);
+                if (Path.GetExtension(name).Length == 0)
+                    File.SetUnixFileMode(Path.Combine(folder, name), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+            }
             ToolResult run = Tools.Run(agent, ["run", .. names], timeoutSeconds: PatienceSeconds, environment: new Dictionary<string, string?> { ["HACHI_OBJECTS"] = folder, ["HACHI_CYCLES"] = s_cycles });
             return GuestReport.Read(run.Text, run.Error) with { Version = File.ReadAllText("/proc/sys/kernel/osrelease").Trim() };
         }
@@ -92,7 +96,7 @@ internal static class GuestMachine
         foreach (string module in kernel.Modules)
             cpio.AddFile("modules/" + Path.GetFileName(module), File.ReadAllBytes(module));
         foreach ((string name, byte[] bytes) in objects)
-            cpio.AddFile("objects/" + name, bytes);
+            cpio.AddFile("objects/" + name, bytes, isExecutable: Path.GetExtension(name).Length == 0);
         cpio.Finish();
     }
 }
