@@ -1,0 +1,197 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Hachi.Btf;
+using Hachi.Ir.Build;
+using Hachi.Ir.Emit;
+using Hachi.Lang.Trace.Check;
+using Hachi.Lang.Trace.Types;
+using Hachi.Object;
+using Hachi.Object.Plan;
+using Hachi.Text;
+using Hachi.Uapi;
+
+namespace Hachi.Lang.Trace.Lower;
+
+/// <summary>Makes the object of a script: a program for each group of attach points, the script's maps and those that the tracer needs, and the plan.</summary>
+internal sealed class ObjectMaker(CheckedScript script, IKernelFacts facts, List<Diagnostic> diagnostics)
+{
+    private const uint RingBytes = 1 << 20, StackFrames = 127;
+
+    private readonly List<MapSpec> _maps = [];
+    private readonly List<PlanMap> _planMaps = [];
+    private readonly List<PlanEvent> _events = [];
+    private readonly Dictionary<string, int> _places = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (int Map, int Plan)> _scriptMaps = new(StringComparer.Ordinal);
+    private int _scratchBytes, _zeroBytes = 8;
+
+    public CheckedScript Script { get; } = script;
+
+    public IKernelFacts Facts { get; } = facts;
+
+    public int EventCount => _events.Count;
+
+    /// <summary>Makes the object; what cannot be made is reported.</summary>
+    public BpfObject Make()
+    {
+        foreach (MapInfo map in Script.Maps.Values)
+            if (map.Value.Kind != TypeKind.None || map.Kind is not null)
+                AddMap(map);
+        var programs = new List<ProgramSpec>();
+        var probes = new List<PlanProbe>();
+        foreach (CheckedProgram program in Script.Programs)
+        {
+            ProgramSpec? made = Program(program, programs.Count);
+            if (made is null)
+                continue;
+            foreach (ProbeTarget target in program.Targets)
+                probes.Add(new PlanProbe(programs.Count, target.Kind, target.Text, target.Target, target.Function, target.Number) { Length = target.Length });
+            programs.Add(made);
+        }
+        if (_places.TryGetValue(".scratch", out int scratch))
+            _maps[scratch] = _maps[scratch] with { ValueSize = (uint)Math.Max(8, _scratchBytes) };
+        if (_places.TryGetValue(".zero", out int zero))
+            _maps[zero] = _maps[zero] with { ValueSize = (uint)TupleLayout.Up(_zeroBytes, 8) };
+        if (_places.TryGetValue(".lost", out int lost))
+            _maps[lost] = _maps[lost] with { MaxEntries = (uint)Math.Max(1, programs.Count) };
+        byte[] types = FunctionTypes(programs);
+        return new BpfObject
+        {
+            Programs = [.. programs],
+            Btf = [.. types],
+            Maps = [.. _maps],
+            License = Script.Settings["license"],
+            Plan = new RunPlan
+            {
+                Probes = [.. probes],
+                Events = [.. _events],
+                Maps = [.. _planMaps],
+                Settings = [.. Script.Settings.All, .. _places.TryGetValue(".start", out int start) ? [("start_map", start.ToString(CultureInfo.InvariantCulture))] : ImmutableArray<(string, string)>.Empty],
+                Ring = _places.GetValueOrDefault(".ring", -1),
+                Lost = _places.GetValueOrDefault(".lost", -1),
+                Stacks = _places.GetValueOrDefault(".stacks", -1),
+            },
+        };
+    }
+
+    /// <summary>The types that the kernel wants of functions which it calls back.</summary>
+    private static byte[] FunctionTypes(List<ProgramSpec> programs)
+    {
+        if (programs.TrueForAll(program => program.Functions.Length < 2))
+            return [];
+        var writer = new BtfWriter(isUnique: true);
+        uint number = writer.Int("int"), word = writer.Int("u64", 8, isSigned: false), pointer = writer.Pointer(0);
+        uint main = writer.FuncProto(number, new BtfParameter("ctx", pointer));
+        uint overMap = writer.FuncProto(word, new BtfParameter("map", pointer), new BtfParameter("key", pointer), new BtfParameter("value", pointer), new BtfParameter("ctx", pointer));
+        uint round = writer.FuncProto(word, new BtfParameter("index", word), new BtfParameter("ctx", pointer));
+        for (int i = 0; i < programs.Count; i++)
+            programs[i] = programs[i] with
+            {
+                Functions = [.. programs[i].Functions.Select((function, place) => function with { BtfType = writer.Func(function.Name, place == 0 ? main : function.Name.StartsWith("round", StringComparison.Ordinal) ? round : overMap, place == 0 ? 1 : 0) })],
+            };
+        return writer.ToArray();
+    }
+
+    private ProgramSpec? Program(CheckedProgram program, int index)
+    {
+        int events = _events.Count, said = diagnostics.Count;
+        // Whether a program needs scratch memory is known when it is made; then it is made again.
+        ProgramLowering lowering = Lowered(program, index, false);
+        if (lowering.NeedsScratch || lowering.NeedsFrame)
+        {
+            _events.RemoveRange(events, _events.Count - events);
+            diagnostics.RemoveRange(said, diagnostics.Count - said);
+            lowering = Lowered(program, index, lowering.NeedsScratch);
+        }
+        _scratchBytes = Math.Max(_scratchBytes, lowering.ScratchBytes);
+        if (diagnostics.Skip(said).Any(diagnostic => diagnostic.Severity == Severity.Error))
+            return null;
+        EmittedProgram emitted = lowering.Emit(new EmitOptions { Level = Facts.Version >= 0x60600 ? 4 : 3 });
+        foreach (Diagnostic wrong in emitted.Diagnostics)
+            diagnostics.Add(DiagnosticTable.TraceEmit.At(wrong.Span.Start >= 0 ? new TextSpan(wrong.Span.Start, 1) : program.Item.Points[0].Span, program.Targets[0].Text, wrong.Message));
+        return emitted.Program;
+    }
+
+    private ProgramLowering Lowered(CheckedProgram program, int index, bool hasScratch)
+    {
+        var lowering = new ProgramLowering(this, program, index, hasScratch, diagnostics);
+        lowering.Run();
+        return lowering;
+    }
+
+    private void AddMap(MapInfo map)
+    {
+        bool isAggregate = map.Value.IsAggregate;
+        int entries = map.Entries > 0 ? map.Entries : Script.Settings.Number("max_map_keys");
+        int value = TupleLayout.Up(Math.Max(1, map.Value.SizeBytes), 8), key = map.IsScalar || map.Key.Kind == TypeKind.None ? 4 : map.Key.SizeBytes;
+        bool isScalar = map.IsScalar || map.Key.Kind == TypeKind.None;
+        MapType type = isScalar ? (isAggregate ? MapType.PercpuArray : MapType.Array) : map.Kind switch
+        {
+            "lruhash" => isAggregate ? MapType.LruPercpuHash : MapType.LruHash,
+            "percpulruhash" => MapType.LruPercpuHash,
+            "percpuhash" => MapType.PercpuHash,
+            _ => isAggregate ? MapType.PercpuHash : MapType.Hash,
+        };
+        if (isAggregate)
+            _zeroBytes = Math.Max(_zeroBytes, value);
+        // Large values are made when they are needed.
+        bool isLarge = !isScalar && type is MapType.Hash or MapType.PercpuHash && (long)entries * (value + key) > 1 << 20;
+        _scriptMaps[map.Name] = (_maps.Count, _planMaps.Count);
+        _planMaps.Add(new PlanMap(_maps.Count, "@" + map.Name, isScalar ? null : PlanTypes.Of(map.Key, Script.Types), PlanTypes.Of(map.Value, Script.Types), type is MapType.PercpuArray or MapType.PercpuHash or MapType.LruPercpuHash));
+        _maps.Add(new MapSpec(map.Name.Length > 0 ? "AT_" + map.Name : "AT_", type, (uint)key, (uint)value, isScalar ? 1 : (uint)entries) { Flags = isLarge ? 1u : 0 });
+    }
+
+    /// <summary>Index of a script's map in the object.</summary>
+    public int MapOf(string name) => _scriptMaps[name].Map;
+
+    /// <summary>Index of a script's map in the plan.</summary>
+    public int PlanOf(string name) => _scriptMaps[name].Plan;
+
+    public bool HasMap(string name) => _scriptMaps.ContainsKey(name);
+
+    /// <summary>The type that a map of the object has.</summary>
+    public MapType TypeOf(int map) => _maps[map].Type;
+
+    private int Own(string name, Func<MapSpec> make)
+    {
+        if (!_places.TryGetValue(name, out int index))
+        {
+            _places[name] = index = _maps.Count;
+            _maps.Add(make());
+        }
+        return index;
+    }
+
+    public int Ring => Own(".ring", () => new MapSpec(".ring", MapType.Ringbuf, 0, 0, RingBytes));
+
+    public int Lost => Own(".lost", () => new MapSpec(".lost", MapType.PercpuArray, 4, 8, 1));
+
+    public int Stacks => Own(".stacks", () => new MapSpec(".stacks", MapType.StackTrace, 4, StackFrames * 8, (uint)Math.Min(4096, Script.Settings.Number("max_map_keys"))));
+
+    public int Scratch => Own(".scratch", () => new MapSpec(".scratch", MapType.PercpuArray, 4, 8, 1));
+
+    /// <summary>One value with the time at which tracing began, written before anything is attached.</summary>
+    public int StartTime => Own(".start", () => new MapSpec(".start", MapType.Array, 4, 8, 1));
+
+    /// <summary>A value of zeros, of at least so many bytes.</summary>
+    public int Zero(int bytes)
+    {
+        _zeroBytes = Math.Max(_zeroBytes, bytes);
+        return Own(".zero", () => new MapSpec(".zero", MapType.Array, 4, 8, 1));
+    }
+
+    /// <summary>Adds a kind of record; returns its number.</summary>
+    public int AddEvent(PlanAction action, string format, int sizeBytes, IEnumerable<PlanField> fields, int map, TextSpan span)
+    {
+        _events.Add(new PlanEvent(_events.Count, action, format, sizeBytes, [.. fields]) { Map = map, Place = Place(span) });
+        return _events.Count - 1;
+    }
+
+    private string Place(TextSpan span)
+    {
+        int line = 1, start = 0;
+        for (int i = 0; i < span.Start && i < Script.Text.Length; i++)
+            if (Script.Text[i] == '\n')
+                (line, start) = (line + 1, i + 1);
+        return string.Create(CultureInfo.InvariantCulture, $"{Script.Options.Name}:{line}:{span.Start - start + 1}");
+    }
+}

@@ -1,0 +1,171 @@
+using Hachi.Isa;
+using Hachi.Lang.Trace.Check;
+using Hachi.Lang.Trace.Syntax;
+using Hachi.Lang.Trace.Types;
+using Hachi.Object.Plan;
+using Hachi.Uapi;
+
+namespace Hachi.Lang.Trace.Lower;
+
+/// <summary>Builtins, and the arguments that a probe gets.</summary>
+internal sealed partial class ProgramLowering
+{
+    // Offsets in struct pt_regs of x86-64 (arch/x86/include/asm/ptrace.h).
+    private const int RegisterResult = 80, RegisterStack = 152, RegisterInstruction = 128;
+    private static readonly int[] s_arguments = [112, 104, 96, 88, 72, 64];
+    private static readonly (string Name, int Offset)[] s_registers =
+    [
+        ("r15", 0), ("r14", 8), ("r13", 16), ("r12", 24), ("bp", 32), ("bx", 40), ("r11", 48), ("r10", 56), ("r9", 64), ("r8", 72), ("ax", 80), ("cx", 88), ("dx", 96), ("si", 104), ("di", 112),
+        ("orig_ax", 120), ("ip", 128), ("cs", 136), ("flags", 144), ("sp", 152), ("ss", 160),
+    ];
+
+    private Value Builtin(string name, Expr at, ExprInfo info)
+    {
+        name = name.StartsWith("__builtin_", StringComparison.Ordinal) ? name["__builtin_".Length..] : name;
+        TraceType type = info.Type;
+        switch (name)
+        {
+            case "pid": return Word(type, _f.ShiftRight(_f.Call(Helper.GetCurrentPidTgid), _f.Const(32)));
+            case "tid": return Word(type, _f.ZeroExtend(_f.Call(Helper.GetCurrentPidTgid), 4));
+            case "uid" or "username": return Word(type, _f.ZeroExtend(_f.Call(Helper.GetCurrentUidGid), 4));
+            case "gid": return Word(type, _f.ShiftRight(_f.Call(Helper.GetCurrentUidGid), _f.Const(32)));
+            case "nsecs": return Word(type, _f.Call(info.Text switch { "monotonic" => Helper.KtimeGetNs, "tai" or "sw_tai" => Helper.KtimeGetTaiNs, _ => Helper.KtimeGetBootNs }));
+            case "elapsed": return Word(type, _f.Sub(_f.Call(Helper.KtimeGetBootNs), _f.Load(8, _f.MapValueAddress(_object.StartTime))));
+            case "cpu": return Word(type, _f.Call(Helper.GetSmpProcessorId));
+            case "numaid": return Word(type, _f.Call(Helper.GetNumaNodeId));
+            case "rand": return Word(type, _f.ZeroExtend(_f.Call(Helper.GetPrandomU32), 4));
+            case "cgroup": return Word(type, _f.Call(Helper.GetCurrentCgroupId));
+            case "jiffies": return Word(type, _f.Call(Helper.Jiffies64));
+            case "curtask": return Word(type, _f.Call(Helper.GetCurrentTask));
+            case "ctx": return Word(type, _f.Context);
+            case "usermode": return Word(type, _f.Compare(CompareOp.Jeq, _f.And(_f.Load(8, _f.Context, 136), _f.Const(3)), _f.Const(3)));
+            case "comm":
+                Place comm = Temp(16, at);
+                CommInto(comm, 16);
+                return At(type, comm);
+            case "ppid": return Word(type, TaskMember(at, "real_parent", "tgid"));
+            case "leader_tid": return Word(type, TaskMember(at, "group_leader", "pid"));
+            case "pcomm" or "leader_comm": return TaskText(at, type, name == "pcomm" ? "real_parent" : "group_leader");
+            case "kstack" or "ustack": return Stack(type);
+            case "probe": return Word(type, _f.Const(ProbeNumber()));
+            case "func" when type.Kind == TypeKind.KernelSymbol: return Word(type, _f.Call(Helper.GetFuncIp, _f.Context));
+            case "func": return UserSymbol(_f.Load(8, _f.Context, RegisterInstruction), at);
+            case "retval": return Word(type, ResultOf(type));
+            case "args": return At(type, new Place(_f.Context, 0, AddressSpace.Context));
+        }
+        if (name.StartsWith("sarg", StringComparison.Ordinal) && int.TryParse(name.AsSpan(4), out int onStack))
+            return Reach(type, new Place(_f.Load(8, _f.Context, RegisterStack), 8 * (onStack + 1), IsUser(AddressSpace.Unknown) ? AddressSpace.User : AddressSpace.Kernel));
+        if (name.StartsWith("arg", StringComparison.Ordinal) && int.TryParse(name.AsSpan(3), out int number))
+            return Word(type, ArgumentNumber(number, at));
+        NotYet(at, name);
+        return Word(type, _f.Const(0));
+    }
+
+    // The probes of this program are those that the plan has for it; one of several cannot be told apart without asking the kernel.
+    private int ProbeNumber() => _script.Programs.TakeWhile(program => program != _program).Sum(program => program.Targets.Count);
+
+    private int ArgumentNumber(int number, Expr at)
+    {
+        switch (_program.Kind)
+        {
+            case ProbeKind.RawTracepoint or ProbeKind.Fentry or ProbeKind.Fexit:
+                return _f.Load(8, _f.Context, number * 8);
+            case ProbeKind.Usdt:
+                NotYet(at, "arguments of usdt probes");
+                return _f.Const(0);
+            default:
+                return number < s_arguments.Length ? _f.Load(8, _f.Context, s_arguments[number]) : _f.Const(0);
+        }
+    }
+
+    private int ResultOf(TraceType type)
+    {
+        if (_program.Kind != ProbeKind.Fexit)
+            return _f.Load(8, _f.Context, RegisterResult);
+        int value = _f.Load(8, _f.Context, (_program.Args?.Fields.Count ?? 0) * 8);
+        return type.SizeBytes < 8 ? (type.IsSigned ? _f.SignExtend(value, type.SizeBytes) : _f.ZeroExtend(value, type.SizeBytes)) : value;
+    }
+
+    /// <summary>A member of <c>args</c> that lies in the context itself; null for those that are reached as members of memory are.</summary>
+    private Value? Argument(StructField field, ExprInfo info, MemberExpr at)
+    {
+        if (field.IsDataLocation)
+        {
+            int where = _f.And(_f.Load(4, _f.Context, field.Offset), _f.Const(0xffff));
+            return Word(info.Type, _f.Add(_f.Context, where));
+        }
+        if (!field.Type.IsScalar)
+            return At(info.Type, new Place(_f.Context, field.Offset, AddressSpace.Context));
+        // The arguments of functions take a word each, of which the type says how much is meant.
+        bool isWord = _program.Kind is ProbeKind.RawTracepoint or ProbeKind.Fentry or ProbeKind.Fexit;
+        int value = _f.Load(isWord ? 8 : Math.Clamp(field.Type.SizeBytes, 1, 8), _f.Context, field.Offset);
+        if (field.Type.SizeBytes < 8)
+            value = field.Type.IsSigned ? _f.SignExtend(value, field.Type.SizeBytes) : _f.ZeroExtend(value, field.Type.SizeBytes);
+        return Word(info.Type, value);
+    }
+
+    private void CommInto(Place to, int size)
+    {
+        if (size > 16)
+            Zero(to, size);
+        _f.Call(Helper.GetCurrentComm, AddressOf(to), _f.Const(Math.Min(16, size)));
+    }
+
+    private StructField? TaskField(string name, Expr at)
+    {
+        StructField? field = _script.Types.Kernel?.Find("struct task_struct")?.Struct?.Find(name);
+        if (field is null)
+            NotYet(at, $"task_struct.{name}");
+        return field;
+    }
+
+    private int TaskPointer(Expr at, string member) =>
+        TaskField(member, at) is StructField field ? Load(new Place(_f.Call(Helper.GetCurrentTask), field.Offset, AddressSpace.Kernel), TraceType.UInt64) : _f.Const(0);
+
+    private int TaskMember(Expr at, string pointer, string member) =>
+        TaskField(member, at) is StructField field ? Load(new Place(TaskPointer(at, pointer), field.Offset, AddressSpace.Kernel), field.Type) : _f.Const(0);
+
+    private Value TaskText(Expr at, TraceType type, string pointer)
+    {
+        Place text = Temp(16, at);
+        Zero(text, 16);
+        if (TaskField("comm", at) is StructField field)
+            Copy(text, new Place(TaskPointer(at, pointer), field.Offset, AddressSpace.Kernel), 16);
+        return At(type, text);
+    }
+
+    /// <summary>A stack's number; of a user's stack with the process above it.</summary>
+    private Value Stack(TraceType type)
+    {
+        bool isUser = type.Kind == TypeKind.UserStack;
+        int id = _f.Call(Helper.GetStackid, _f.Context, _f.MapAddress(_object.Stacks), _f.Const(isUser ? 1 << 8 : 0));
+        id = _f.ZeroExtend(id, 4);
+        if (!isUser)
+            return Word(type, id);
+        int pid = _f.Call(Helper.GetCurrentPidTgid);
+        return Word(type, _f.Or(id, _f.ShiftLeft(_f.ShiftRight(pid, _f.Const(32)), _f.Const(32))));
+    }
+
+    private Value UserSymbol(int address, Expr at)
+    {
+        Place symbol = Temp(16, at);
+        UserSymbolInto(symbol, address);
+        return At(new TraceType(TypeKind.UserSymbol, 16), symbol);
+    }
+
+    private void UserSymbolInto(Place to, int address)
+    {
+        _f.Store(8, to.Address, to.Offset, address);
+        _f.Store(8, to.Address, to.Offset + 8, _f.ShiftRight(_f.Call(Helper.GetCurrentPidTgid), _f.Const(32)));
+    }
+
+    private Value Register(CallExpr call, ExprInfo info)
+    {
+        string name = _script[call.Args[0]].Text ?? "";
+        foreach ((string known, int offset) in s_registers)
+            if (known == name)
+                return Word(info.Type, _f.Load(8, _f.Context, offset));
+        NotYet(call, $"register {name}");
+        return Word(info.Type, _f.Const(0));
+    }
+}
