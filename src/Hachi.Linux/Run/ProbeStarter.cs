@@ -1,0 +1,82 @@
+using Hachi.Linux.Attach;
+using Hachi.Linux.Load;
+using Hachi.Object.Plan;
+
+namespace Hachi.Linux.Run;
+
+/// <summary>Attaches what a plan's probes name.</summary>
+internal static class ProbeStarter
+{
+    /// <summary>Whether the tracer runs the program itself instead of attaching it.</summary>
+    public static bool IsOwn(ProbeKind kind) => kind is ProbeKind.Begin or ProbeKind.End or ProbeKind.Interval or ProbeKind.Signal or ProbeKind.Test or ProbeKind.Bench or ProbeKind.Iterator;
+
+    /// <summary>Attaches a probe.</summary>
+    /// <exception cref="BpfException">The kernel refuses.</exception>
+    public static Link Attach(PlanProbe probe, Program program, int pid)
+    {
+        switch (probe.Kind)
+        {
+            case ProbeKind.Tracepoint:
+                return program.AttachTracepoint(probe.Target, probe.Function);
+            case ProbeKind.RawTracepoint:
+                return program.AttachRawTracepoint(probe.Function);
+            case ProbeKind.Fentry or ProbeKind.Fexit:
+                return program.AttachRawTracepoint(null);
+            case ProbeKind.Kprobe or ProbeKind.Kretprobe:
+                return program.AttachKprobe(probe.Function, new ProbeOptions { IsReturn = probe.Kind == ProbeKind.Kretprobe, Offset = probe.Number });
+            case ProbeKind.Uprobe or ProbeKind.Uretprobe:
+                return Uprobe(probe, program, pid);
+            case ProbeKind.Profile:
+                return program.AttachPerfEvent(probe.Target == "hz" ? PerfEventSpec.Sampling(probe.Number) : PerfEventSpec.Sampling(Period(probe)), pid > 0 ? pid : -1);
+            case ProbeKind.Software or ProbeKind.Hardware:
+                return program.AttachPerfEvent(Event(probe) with { Period = probe.Number }, pid > 0 ? pid : -1);
+            case ProbeKind.Watchpoint:
+                uint access = (probe.Target.Contains('r') ? 1u : 0) | (probe.Target.Contains('w') ? 2u : 0) | (probe.Target.Contains('x') ? 4u : 0);
+                return program.AttachPerfEvent(PerfEventSpec.Watchpoint(probe.Number, (ulong)probe.Length, access), pid > 0 ? pid : -1);
+            default:
+                throw new BpfException("attach", (int)Sys.ErrorNumber.EINVAL, $"{probe.Name} cannot be attached yet");
+        }
+    }
+
+    private static Link Uprobe(PlanProbe probe, Program program, int pid)
+    {
+        ulong offset = probe.Function.Length == 0 ? probe.Number : UprobeTarget.Find(probe.Target, probe.Function, out string _);
+        return program.AttachUprobe(probe.Target, offset, new ProbeOptions { IsReturn = probe.Kind == ProbeKind.Uretprobe, Offset = probe.Function.Length == 0 ? 0 : probe.Number, Pid = pid > 0 ? pid : -1 });
+    }
+
+    /// <summary>How often a clock ticks.</summary>
+    public static TimeSpan Period(PlanProbe probe) => probe.Target switch
+    {
+        "s" => TimeSpan.FromSeconds(probe.Number),
+        "ms" => TimeSpan.FromMilliseconds(probe.Number),
+        "us" => TimeSpan.FromMicroseconds(probe.Number),
+        "hz" => TimeSpan.FromSeconds(1.0 / probe.Number),
+        _ => TimeSpan.FromTicks((long)Math.Max(1, probe.Number / 100)),
+    };
+
+    // Numbers of linux/perf_event.h.
+    private static PerfEventSpec Event(PlanProbe probe) => probe.Function switch
+    {
+        "cpu-clock" or "cpu" => PerfEventSpec.Software(0, probe.Function),
+        "task-clock" => PerfEventSpec.Software(1, probe.Function),
+        "page-faults" or "faults" => PerfEventSpec.Software(2, probe.Function),
+        "context-switches" or "cs" => PerfEventSpec.Software(3, probe.Function),
+        "cpu-migrations" => PerfEventSpec.Software(4, probe.Function),
+        "minor-faults" => PerfEventSpec.Software(5, probe.Function),
+        "major-faults" => PerfEventSpec.Software(6, probe.Function),
+        "alignment-faults" => PerfEventSpec.Software(7, probe.Function),
+        "emulation-faults" => PerfEventSpec.Software(8, probe.Function),
+        "dummy" => PerfEventSpec.Software(9, probe.Function),
+        "bpf-output" => PerfEventSpec.Software(10, probe.Function),
+        "cpu-cycles" or "cycles" => PerfEventSpec.Hardware(0, probe.Function),
+        "instructions" => PerfEventSpec.Hardware(1, probe.Function),
+        "cache-references" => PerfEventSpec.Hardware(2, probe.Function),
+        "cache-misses" => PerfEventSpec.Hardware(3, probe.Function),
+        "branch-instructions" or "branches" => PerfEventSpec.Hardware(4, probe.Function),
+        "branch-misses" => PerfEventSpec.Hardware(5, probe.Function),
+        "bus-cycles" => PerfEventSpec.Hardware(6, probe.Function),
+        "frontend-stalls" => PerfEventSpec.Hardware(7, probe.Function),
+        "backend-stalls" => PerfEventSpec.Hardware(8, probe.Function),
+        _ => PerfEventSpec.Hardware(9, probe.Function),
+    };
+}

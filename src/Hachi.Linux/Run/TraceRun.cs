@@ -1,0 +1,188 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Globalization;
+using Hachi.Linux.Attach;
+using Hachi.Linux.Events;
+using Hachi.Linux.Load;
+using Hachi.Object;
+using Hachi.Object.Plan;
+
+namespace Hachi.Linux.Run;
+
+/// <summary>Carries out the plan of a tracing object: loads it, attaches its programs, writes what they send, prints its maps at the end.</summary>
+public sealed class TraceRun : IDisposable
+{
+    private const int PollMilliseconds = 50, BatchRecords = 4096;
+
+    private readonly RunPlan _plan;
+    private readonly TraceRunOptions _options;
+    private readonly LoadedObject _loaded;
+    private readonly RecordActions _actions;
+    private readonly RingBuffer? _ring;
+    private readonly List<Link> _links = [];
+    private readonly List<(PlanProbe Probe, long PeriodTicks)> _clocks = [];
+    private readonly long[] _due;
+    private readonly TextWriter _errors;
+
+    /// <summary>Loads an object; nothing is attached yet.</summary>
+    /// <param name="bpf">The object.</param>
+    /// <param name="output">Where results go.</param>
+    /// <param name="errors">Where everything else goes.</param>
+    /// <param name="options">How it is done; null for the usual.</param>
+    /// <exception cref="BpfException">The kernel refuses a map or a program.</exception>
+    public TraceRun(BpfObject bpf, TextWriter output, TextWriter errors, TraceRunOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(bpf);
+        ArgumentNullException.ThrowIfNull(output);
+        ArgumentNullException.ThrowIfNull(errors);
+        _plan = bpf.Plan ?? throw new ArgumentException("the object has no plan", nameof(bpf));
+        _options = options ?? new TraceRunOptions();
+        _errors = errors;
+        _loaded = bpf.Load();
+        try
+        {
+            _ring = _plan.Ring >= 0 ? new RingBuffer(_loaded.Maps[_plan.Ring]) : null;
+        }
+        catch
+        {
+            _loaded.Dispose();
+            throw;
+        }
+        _actions = new RecordActions(_plan, _loaded, output, errors, _options);
+        foreach (PlanProbe probe in _plan.Probes)
+            if (probe.Kind == ProbeKind.Interval)
+                _clocks.Add((probe, (long)(ProbeStarter.Period(probe).TotalSeconds * Stopwatch.Frequency)));
+        _due = new long[_clocks.Count];
+    }
+
+    /// <summary>Status that the script ended with.</summary>
+    public int ExitStatus => _actions.ExitStatus;
+
+    /// <summary>Records that found no room.</summary>
+    public ulong Lost { get; private set; }
+
+    /// <summary>Attaches everything and works until the script ends, or is ended.</summary>
+    /// <exception cref="BpfException">The kernel refuses to attach a program: nothing stays attached.</exception>
+    public void Run()
+    {
+        SetStart();
+        RunOwn(ProbeKind.Begin);
+        RunOwn(ProbeKind.Test);
+        int attached = Attach();
+        if (_options.Format == TraceFormat.Json)
+            _actions.Line("attached_probes", $"{{\"probes\": {attached}}}");
+        else if (!_options.IsQuiet)
+            _errors.Write(string.Create(CultureInfo.InvariantCulture, $"Attached {attached} probe{(attached == 1 ? "" : "s")}\n"));
+        _errors.Flush();
+        _options.Attached?.Invoke();
+        for (int i = 0; i < _due.Length; i++)
+            _due[i] = Stopwatch.GetTimestamp() + _clocks[i].PeriodTicks;
+        bool endsAtOnce = _plan.Probes.All(probe => probe.Kind is ProbeKind.Begin or ProbeKind.End or ProbeKind.Test or ProbeKind.Iterator);
+        RunOwn(ProbeKind.Iterator);
+        do
+            Turn(endsAtOnce);
+        while (!_actions.HasEnded && !endsAtOnce && _options.ShouldEnd?.Invoke() != true);
+        Finish();
+    }
+
+    private void Turn(bool endsAtOnce)
+    {
+        long now = Stopwatch.GetTimestamp();
+        for (int i = 0; i < _due.Length; i++)
+            if (_due[i] <= now)
+            {
+                RunProgram(_clocks[i].Probe);
+                // What was missed while records were written is not made up for.
+                _due[i] = Math.Max(_due[i] + _clocks[i].PeriodTicks, now - _clocks[i].PeriodTicks);
+            }
+        int count = Drain();
+        if (count < BatchRecords)
+            _actions.Flush();
+        if (count > 0 || _actions.HasEnded || endsAtOnce)
+            return;
+        double wait = PollMilliseconds;
+        foreach (long due in _due)
+            wait = Math.Min(wait, (due - Stopwatch.GetTimestamp()) * 1000.0 / Stopwatch.Frequency);
+        if (wait <= 0)
+            return;
+        if (_ring is not null)
+            _ring.Wait(TimeSpan.FromMilliseconds(wait));
+        else
+            Thread.Sleep(TimeSpan.FromMilliseconds(wait));
+    }
+
+    private int Drain() => _ring?.Drain(_actions.Handle, BatchRecords) ?? 0;
+
+    private void Finish()
+    {
+        bool ended = _actions.HasEnded;
+        if (!ended)
+            while (Drain() > 0 && !_actions.HasEnded)
+            {
+            }
+        _actions.BeginEnd();
+        RunOwn(ProbeKind.End);
+        while (Drain() > 0)
+        {
+        }
+        // Results first: detaching takes the kernel its time.
+        _actions.PrintMaps();
+        _actions.Flush();
+        CountLost();
+    }
+
+    private void CountLost()
+    {
+        if (_plan.Lost < 0)
+            return;
+        foreach ((_, byte[] value) in MapEntries.Of(_loaded.Maps[_plan.Lost]))
+            for (int at = 0; at + 8 <= value.Length; at += 8)
+                Lost += BinaryPrimitives.ReadUInt64LittleEndian(value.AsSpan(at));
+        if (Lost > 0)
+            _errors.Write(string.Create(CultureInfo.InvariantCulture, $"WARNING: Lost {Lost} events: the ring buffer was full\n"));
+    }
+
+    private void SetStart()
+    {
+        foreach ((string name, string value) in _plan.Settings)
+            if (name == "start_map" && int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int map) && map < _loaded.Maps.Count)
+            {
+                byte[] time = new byte[8];
+                BinaryPrimitives.WriteInt64LittleEndian(time, (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency)));
+                _loaded.Maps[map].Set(new byte[4], time);
+            }
+    }
+
+    private void RunOwn(ProbeKind kind)
+    {
+        foreach (PlanProbe probe in _plan.Probes)
+            if (probe.Kind == kind && kind != ProbeKind.Iterator)
+                RunProgram(probe);
+    }
+
+    private void RunProgram(PlanProbe probe) => ProgramOf(probe).Run();
+
+    private Program ProgramOf(PlanProbe probe) => _loaded.Program(_loaded.Spec.Programs[probe.Program].Name);
+
+    private int Attach()
+    {
+        int count = 0;
+        foreach (PlanProbe probe in _plan.Probes)
+        {
+            if (!ProbeStarter.IsOwn(probe.Kind))
+                _links.Add(ProbeStarter.Attach(probe, ProgramOf(probe), _options.Pid));
+            count++;
+        }
+        return count;
+    }
+
+    /// <summary>Detaches and unloads everything.</summary>
+    public void Dispose()
+    {
+        foreach (Link link in _links)
+            link.Dispose();
+        _links.Clear();
+        _ring?.Dispose();
+        _loaded.Dispose();
+    }
+}
