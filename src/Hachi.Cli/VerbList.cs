@@ -27,6 +27,7 @@ internal static class VerbList
         new ListVerb(),
         new DumpVerb(),
         new MapVerb(),
+        new TraceVerb(),
         new SeccompVerb(),
         new DoctorVerb(),
         new VersionVerb(),

@@ -1,6 +1,7 @@
 using Hachi.Linux.Attach;
 using Hachi.Linux.Load;
 using Hachi.Object.Plan;
+using Hachi.Uapi;
 
 namespace Hachi.Linux.Run;
 
@@ -21,11 +22,13 @@ internal static class ProbeStarter
             case ProbeKind.RawTracepoint:
                 return program.AttachRawTracepoint(probe.Function);
             case ProbeKind.Fentry or ProbeKind.Fexit:
-                return program.AttachRawTracepoint(null);
+                return program.AttachTracing();
             case ProbeKind.Kprobe or ProbeKind.Kretprobe:
                 return program.AttachKprobe(probe.Function, new ProbeOptions { IsReturn = probe.Kind == ProbeKind.Kretprobe, Offset = probe.Number });
             case ProbeKind.Uprobe or ProbeKind.Uretprobe:
                 return Uprobe(probe, program, pid);
+            case ProbeKind.Usdt:
+                return Usdt(probe, program, pid);
             case ProbeKind.Profile:
                 return program.AttachPerfEvent(probe.Target == "hz" ? PerfEventSpec.Sampling(probe.Number) : PerfEventSpec.Sampling(Period(probe)), pid > 0 ? pid : -1);
             case ProbeKind.Software or ProbeKind.Hardware:
@@ -34,14 +37,34 @@ internal static class ProbeStarter
                 uint access = (probe.Target.Contains('r') ? 1u : 0) | (probe.Target.Contains('w') ? 2u : 0) | (probe.Target.Contains('x') ? 4u : 0);
                 return program.AttachPerfEvent(PerfEventSpec.Watchpoint(probe.Number, (ulong)probe.Length, access), pid > 0 ? pid : -1);
             default:
-                throw new BpfException("attach", (int)Sys.ErrorNumber.EINVAL, $"{probe.Name} cannot be attached yet");
+                throw new BpfException("attach", (int)ErrorNumber.EINVAL, $"{probe.Name} cannot be attached yet");
         }
     }
 
     private static Link Uprobe(PlanProbe probe, Program program, int pid)
     {
-        ulong offset = probe.Function.Length == 0 ? probe.Number : UprobeTarget.Find(probe.Target, probe.Function, out string _);
-        return program.AttachUprobe(probe.Target, offset, new ProbeOptions { IsReturn = probe.Kind == ProbeKind.Uretprobe, Offset = probe.Function.Length == 0 ? 0 : probe.Number, Pid = pid > 0 ? pid : -1 });
+        UprobeTarget target = UprobeTarget.Find(probe.Target, probe.Function.Length == 0 ? $"0x{probe.Number:x}" : probe.Function);
+        ulong offset = probe.Function.Length == 0 ? 0 : probe.Number;
+        return program.AttachUprobe(target.Path, target.FileOffset, new ProbeOptions { IsReturn = probe.Kind == ProbeKind.Uretprobe, Offset = offset, Pid = pid > 0 ? pid : -1 });
+    }
+
+    // A probe may stand at several places of a file.
+    private static Link Usdt(PlanProbe probe, Program program, int pid)
+    {
+        string[] name = probe.Function.Split(':', 2);
+        var links = new List<Link>();
+        try
+        {
+            foreach ((UprobeTarget target, _) in UprobeTarget.FindUsdt(probe.Target, name.Length > 1 ? name[0] : null, name[^1]))
+                links.Add(program.AttachUprobe(target.Path, target.FileOffset, new ProbeOptions { SemaphoreOffset = (uint)target.SemaphoreOffset, Pid = pid > 0 ? pid : -1 }));
+        }
+        catch
+        {
+            foreach (Link link in links)
+                link.Dispose();
+            throw;
+        }
+        return links.Count == 1 ? links[0] : new LinkGroup(links, probe.Name);
     }
 
     /// <summary>How often a clock ticks.</summary>

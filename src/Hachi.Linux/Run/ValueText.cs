@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using Hachi.Object.Plan;
+using Hachi.Text;
 
 namespace Hachi.Linux.Run;
 
@@ -18,7 +19,7 @@ internal sealed class ValueText(Names names, TextRules rules, Func<ulong, DateTi
             case PlanKind.Bool: return number != 0 ? "true" : "false";
             case PlanKind.Int or PlanKind.Count or PlanKind.Sum: return type.IsSigned || type.Kind == PlanKind.Count ? number.ToString(CultureInfo.InvariantCulture) : ((ulong)number).ToString(CultureInfo.InvariantCulture);
             case PlanKind.Enum: return Enumerator(number, type);
-            case PlanKind.String: return ValueReader.Text(bytes, type, rules);
+            case PlanKind.String: return Escaper.Escape(ValueReader.Text(bytes, type, rules), keepLines: true);
             case PlanKind.Buffer: return ValueReader.Escaped(ValueReader.Buffer(bytes, type));
             case PlanKind.Pointer: return "0x" + number.ToString("x", CultureInfo.InvariantCulture);
             case PlanKind.KernelStack or PlanKind.UserStack: return names.Stack(number, type);

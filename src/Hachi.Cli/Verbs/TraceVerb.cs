@@ -1,0 +1,232 @@
+using System.CommandLine;
+using System.Globalization;
+using Hachi.Lang.Trace.Check;
+using Hachi.Lang.Trace.Lower;
+using Hachi.Linux.Kernel;
+using Hachi.Linux.Run;
+using Hachi.Object;
+using Hachi.Object.Plan;
+using Hachi.Text;
+using Process = System.Diagnostics.Process;
+using ProcessStartInfo = System.Diagnostics.ProcessStartInfo;
+
+namespace Hachi.Cli.Verbs;
+
+/// <summary><c>hachi trace</c>: runs a script of the tracing language.</summary>
+internal sealed class TraceVerb : IVerb
+{
+    private readonly Argument<string[]> _words = new("ARGS") { Description = "The script's file (without -e), then its parameters", Arity = ArgumentArity.ZeroOrMore };
+    private readonly Option<string[]> _script = new("-e") { Description = "The script itself", HelpName = "SCRIPT" };
+    private readonly Option<string?> _command = new("-c") { Description = "Run this command and trace it from its first instruction", HelpName = "COMMAND" };
+    private readonly Option<string?> _pid = new("-p", "--pid") { Description = "Trace this process only", HelpName = "PID" };
+    private readonly Option<string> _format = new("-f") { Description = "text or json", DefaultValueFactory = _ => "text", HelpName = "FORMAT" };
+    private readonly Option<string?> _output = new("-o") { Description = "Write results to this file", HelpName = "FILE" };
+    private readonly Option<string?> _buffering = new("-B") { Description = "none, line or full: taken for compatibility", HelpName = "MODE" };
+    private readonly Option<bool> _quiet = new("-q") { Description = "Say nothing of what is attached" };
+    private readonly Option<bool> _verbose = new("-v") { Description = "Say what the scripts use" };
+    private readonly Option<bool> _errors = new("-k") { Description = "Tell errors of helper functions" };
+    private readonly Option<bool> _unsafe = new("--unsafe") { Description = "Allow functions that change the system" };
+    private readonly Option<bool> _noWarnings = new("--no-warnings") { Description = "Leave warnings out" };
+    private readonly Option<string[]> _include = new("--include") { Description = "Taken for compatibility: headers are not needed", HelpName = "FILE" };
+    private readonly Option<bool> _list = new("-l", "--list") { Description = "List the probes that match a pattern" };
+    private readonly Option<bool> _check = new("--check") { Description = "Compile, verify and load the script; attach nothing" };
+    private readonly Option<bool> _plan = new("--print") { Description = "Print the programs, maps and plan that the script makes" };
+    private readonly Option<bool> _fmt = new("--fmt") { Description = "Print the script in one style" };
+
+    public string Name => "trace";
+
+    public string Summary => "Trace the system with a script in bpftrace's language";
+
+    public string Usage => """
+        trace -e SCRIPT [PARAMETER...]
+        trace FILE [PARAMETER...]
+        trace -l [PATTERN]
+        """;
+
+    public string? About => """
+        The language is bpftrace's: probes with blocks of statements. Scripts that are written for it run as they are. Named parameters follow -- as --name=value.
+        --check and --print need no rights beyond loading programs, or none.
+        """;
+
+    public string Examples => """
+        hachi trace --print -e 'BEGIN { printf("hello\n"); exit(); }'     what the script becomes
+        hachi trace --fmt -e 'BEGIN{@=count()}'                           the same script, laid out
+        """;
+
+    public void Build(Command command, Shell shell)
+    {
+        command.Add(_words);
+        foreach (Option option in (Option[])[_script, _command, _pid, _format, _output, _buffering, _quiet, _verbose, _errors, _unsafe, _noWarnings, _include, _list, _check, _plan, _fmt])
+            command.Add(option);
+        command.SetAction(parse => Run(parse, shell));
+    }
+
+    private int Run(ParseResult parse, Shell shell)
+    {
+        string[] words = parse.GetValue(_words) ?? [];
+        var facts = new KernelFacts();
+        if (parse.GetValue(_list))
+            return ProbeList.Write(facts, words.Length > 0 ? words[0] : "*", shell);
+        (string text, string name, string[] rest) = Script(parse, words, shell);
+        if (parse.GetValue(_fmt))
+            return Format(text, shell);
+        int pid = 0;
+        if (parse.GetValue(_pid) is string given && (!int.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out pid) || pid <= 0))
+            return shell.Fail($"failed to parse pid: invalid integer: {given}");
+        TraceFormat? format = parse.GetValue(_format) switch { "text" => TraceFormat.Text, "json" => TraceFormat.Json, _ => null };
+        if (format is null)
+            return shell.Fail($"invalid output format \"{parse.GetValue(_format)}\"", "text or json");
+        using StoppedTarget? target = parse.GetValue(_command) is string line ? StoppedTarget.Start(line) : null;
+        var options = new TraceOptions
+        {
+            Parameters = [.. rest.Where(word => !word.StartsWith("--", StringComparison.Ordinal))],
+            Named = rest.Where(word => word.StartsWith("--", StringComparison.Ordinal)).Select(word => word[2..].Split('=', 2)).GroupBy(pair => pair[0]).ToDictionary(group => group.Key, group => group.Last().Length > 1 ? group.Last()[1] : null),
+            IsUnsafe = parse.GetValue(_unsafe),
+            Pid = pid,
+            ChildPid = target?.Pid ?? 0,
+            Settings = SettingsOfEnvironment(),
+            Name = name,
+        };
+        TraceCompilation made = TraceCompiler.Compile(text, options, facts);
+        foreach (Diagnostic diagnostic in made.Diagnostics)
+            if (diagnostic.Severity == Severity.Error || (diagnostic.Severity == Severity.Warning && !parse.GetValue(_noWarnings)))
+                shell.Report(diagnostic, text);
+        if (made.Object is null)
+            return ExitStatus.BadInput;
+        if (parse.GetValue(_plan))
+        {
+            shell.Out.Write(ObjectPrinter.Print(made.Object));
+            return ExitStatus.Done;
+        }
+        return Trace(made.Object, parse, shell, format.Value, options, target);
+    }
+
+    private int Trace(BpfObject made, ParseResult parse, Shell shell, TraceFormat format, TraceOptions options, StoppedTarget? target)
+    {
+        using TextWriter? file = parse.GetValue(_output) is string path ? new StreamWriter(shell.OpenOutput(path)) : null;
+        CancellationToken interrupted = shell.Interrupted;
+        using var run = new TraceRun(made, file ?? shell.Out, shell.Error, new TraceRunOptions
+        {
+            Format = format,
+            IsUnsafe = options.IsUnsafe,
+            Pid = options.Pid,
+            IsQuiet = parse.GetValue(_quiet),
+            Attached = () => target?.Continue(),
+            ShouldEnd = () => interrupted.IsCancellationRequested || target?.HasEnded == true,
+        });
+        if (parse.GetValue(_check))
+        {
+            shell.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{made.Programs.Length} programs, {made.Plan!.Probes.Length} probes: loaded, not attached"));
+            return ExitStatus.Done;
+        }
+        run.Run();
+        return run.ExitStatus;
+    }
+
+    private (string Text, string Name, string[] Parameters) Script(ParseResult parse, string[] words, Shell shell)
+    {
+        if (parse.GetValue(_script) is { Length: > 0 } scripts)
+            return (string.Join('\n', scripts), "stdin", words);
+        if (words.Length == 0)
+            throw new CommandException("there is no script: give a file, or the script itself with -e");
+        return (shell.ReadText(words[0]), words[0] == "-" ? "stdin" : words[0], words[1..]);
+    }
+
+    private static int Format(string text, Shell shell)
+    {
+        if (TraceCompiler.Format(text, out IReadOnlyList<Diagnostic> diagnostics) is string laidOut)
+        {
+            shell.Out.Write(laidOut);
+            return ExitStatus.Done;
+        }
+        foreach (Diagnostic diagnostic in diagnostics)
+            shell.Report(diagnostic, text);
+        return ExitStatus.BadInput;
+    }
+
+    private static Dictionary<string, string> SettingsOfEnvironment()
+    {
+        var settings = new Dictionary<string, string>();
+        foreach (System.Collections.DictionaryEntry entry in Environment.GetEnvironmentVariables())
+            if (entry is { Key: string key, Value: string value } && key.StartsWith("BPFTRACE_", StringComparison.Ordinal))
+                settings[key] = value;
+        return settings;
+    }
+}
+
+/// <summary>A command that is stopped before its first instruction.</summary>
+internal sealed class StoppedTarget : IDisposable
+{
+    private readonly Process _process;
+
+    private StoppedTarget(Process process) => _process = process;
+
+    public int Pid => _process.Id;
+
+    public bool HasEnded => _process.HasExited;
+
+    public static StoppedTarget Start(string command)
+    {
+        var start = new ProcessStartInfo("/bin/sh") { UseShellExecute = false };
+        foreach (string word in (string[])["-c", "kill -STOP $$; exec " + command])
+            start.ArgumentList.Add(word);
+        Process process = Process.Start(start) ?? throw new CommandException($"cannot run {command}");
+        for (int i = 0; i < 2000 && !process.HasExited && !IsStopped(process.Id); i++)
+            Thread.Sleep(1);
+        return new StoppedTarget(process);
+    }
+
+    public void Continue()
+    {
+        using Process? kill = Process.Start("kill", ["-CONT", Pid.ToString(CultureInfo.InvariantCulture)]);
+        kill?.WaitForExit();
+    }
+
+    private static bool IsStopped(int pid)
+    {
+        try
+        {
+            string stat = File.ReadAllText($"/proc/{pid}/stat");
+            return stat.AsSpan(stat.LastIndexOf(')') + 2).StartsWith("T");
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+            _process.Kill();
+        _process.Dispose();
+    }
+}
+
+/// <summary>The probes of this machine.</summary>
+internal static class ProbeList
+{
+    public static int Write(KernelFacts facts, string pattern, Shell shell)
+    {
+        int count = 0;
+        foreach (string probe in All(facts, pattern))
+            if (System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(pattern, probe, ignoreCase: false))
+            {
+                shell.Out.WriteLine(probe);
+                count++;
+            }
+        return count > 0 ? ExitStatus.Done : ExitStatus.No;
+    }
+
+    private static IEnumerable<string> All(KernelFacts facts, string pattern)
+    {
+        bool Wanted(string name) => pattern.StartsWith('*') || pattern.Split(':')[0] is var kind && System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(kind, name, ignoreCase: false);
+        foreach (string fixedName in (string[])["hardware:cpu-cycles:", "hardware:instructions:", "hardware:cache-references:", "hardware:cache-misses:", "hardware:branch-instructions:", "hardware:branch-misses:", "software:cpu-clock:", "software:cpu:", "software:task-clock:", "software:page-faults:", "software:context-switches:", "software:cpu-migrations:", "software:minor-faults:", "software:major-faults:", "profile:hz:", "profile:us:", "profile:ms:", "profile:s:", "interval:hz:", "interval:us:", "interval:ms:", "interval:s:"])
+            if (Wanted(fixedName.Split(':')[0]))
+                yield return fixedName;
+        foreach ((ProbeKind kind, string name) in (ReadOnlySpan<(ProbeKind, string)>)[(ProbeKind.Tracepoint, "tracepoint"), (ProbeKind.RawTracepoint, "rawtracepoint"), (ProbeKind.Kprobe, "kprobe"), (ProbeKind.Fentry, "fentry")])
+            if (Wanted(name))
+                foreach ((string target, string function) in facts.Expand(kind, kind == ProbeKind.Tracepoint ? "*" : "", "*") ?? [])
+                    yield return target.Length > 0 ? $"{name}:{target}:{function}" : $"{name}:{function}";
+    }
+}
