@@ -224,7 +224,7 @@ internal static class ProbeList
         foreach (string fixedName in (string[])["hardware:cpu-cycles:", "hardware:instructions:", "hardware:cache-references:", "hardware:cache-misses:", "hardware:branch-instructions:", "hardware:branch-misses:", "software:cpu-clock:", "software:cpu:", "software:task-clock:", "software:page-faults:", "software:context-switches:", "software:cpu-migrations:", "software:minor-faults:", "software:major-faults:", "profile:hz:", "profile:us:", "profile:ms:", "profile:s:", "interval:hz:", "interval:us:", "interval:ms:", "interval:s:"])
             if (Wanted(fixedName.Split(':')[0]))
                 yield return fixedName;
-        foreach ((ProbeKind kind, string name) in (ReadOnlySpan<(ProbeKind, string)>)[(ProbeKind.Tracepoint, "tracepoint"), (ProbeKind.RawTracepoint, "rawtracepoint"), (ProbeKind.Kprobe, "kprobe"), (ProbeKind.Fentry, "fentry")])
+        foreach ((ProbeKind kind, string name) in ((ProbeKind, string)[])[(ProbeKind.Tracepoint, "tracepoint"), (ProbeKind.RawTracepoint, "rawtracepoint"), (ProbeKind.Kprobe, "kprobe"), (ProbeKind.Fentry, "fentry")])
             if (Wanted(name))
                 foreach ((string target, string function) in facts.Expand(kind, kind == ProbeKind.Tracepoint ? "*" : "", "*") ?? [])
                     yield return target.Length > 0 ? $"{name}:{target}:{function}" : $"{name}:{function}";

@@ -149,7 +149,7 @@ internal sealed class MapReport(ValueText values)
         {
             case PlanKind.Histogram or PlanKind.LinearHistogram: return "\n" + Histograms.Text(type, Divided(Counts(value, type), divisor));
             case PlanKind.Average: return (Average(value, type.IsSigned) / Math.Max(1, divisor)).ToString(plain);
-            case PlanKind.Stats: return string.Create(plain, $"count {ValueReader.Word(value, 8)}, average {Average(value, type.IsSigned) / Math.Max(1, divisor)}, total {(long)ValueReader.Word(value) / Math.Max(1, divisor)}");
+            case PlanKind.Stats: return string.Create(plain, $"{{ .count = {ValueReader.Word(value, 8)}, .average = {Average(value, type.IsSigned) / Math.Max(1, divisor)}, .total = {(long)ValueReader.Word(value) / Math.Max(1, divisor)} }}");
             case PlanKind.Count or PlanKind.Sum or PlanKind.Min or PlanKind.Max or PlanKind.Int:
                 long number = ValueReader.Number(value, type with { SizeBytes = 8 });
                 return type.IsSigned || type.Kind == PlanKind.Count ? (number / Math.Max(1, divisor)).ToString(plain) : ((ulong)number / (ulong)Math.Max(1, divisor)).ToString(plain);

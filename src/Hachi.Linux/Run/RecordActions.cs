@@ -229,7 +229,7 @@ internal sealed class RecordActions
             if (_maps.IsEmpty(_loaded.Maps[plan.Map], plan, _cleared.Contains(i)))
                 continue;
             PrintMap(i, 0, 0);
-            if (!IsJson)
+            if (!IsJson && plan.Value.Kind is not (PlanKind.Histogram or PlanKind.LinearHistogram))
                 _output.Write("\n");
         }
     }

@@ -327,7 +327,9 @@ internal sealed partial class Checker
             info.Text = info.Text.Length > most ? info.Text[..(int)most] : info.Text;
             return TraceType.String(System.Text.Encoding.UTF8.GetByteCount(info.Text) + 1);
         }
-        return TraceType.String((int)Math.Max(1, most + (call.Args.Count > 1 && _script[call.Args[1]].Number is not null ? 1 : 0)));
+        // As long as it may be, there is room for the zero; a length that the script gives has it counted in.
+        bool isGiven = call.Args.Count > 1 && _script[call.Args[1]].Number is not null;
+        return TraceType.String((int)Math.Max(1, isGiven ? most : longest + 1));
     }
 
     private TraceType Buffer(CallExpr call, int longest)

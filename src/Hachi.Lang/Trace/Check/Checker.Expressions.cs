@@ -83,7 +83,7 @@ internal sealed partial class Checker
         if (_script.Types.Constant(name.Name) is (EnumType values, long number))
         {
             info.Number = number;
-            return TraceType.Int(values.SizeBytes, values.IsSigned) with { Enum = values.Name.Length > 0 || values.Values.Count > 0 ? values : null };
+            return TraceType.Int(8, values.IsSigned) with { Enum = values.Name.Length > 0 || values.Values.Count > 0 ? values : null };
         }
         if (Constants.Find(name.Name) is long known)
         {
@@ -215,8 +215,6 @@ internal sealed partial class Checker
         TraceType type = Operation(binary, binary.Op, binary.Left, left, binary.Right, right);
         bool isSigned = IsSigned(binary.Op, left, right, _script[binary.Left].Number, _script[binary.Right].Number);
         info.Number = _script[binary.Left].Number is long a && _script[binary.Right].Number is long b && left.IsNumeric && right.IsNumeric ? Fold.Binary(binary.Op, a, b, isSigned) : null;
-        if (info.Number is long number && type.IsInteger)
-            type = Smallest(number, !isSigned && number < 0);
         return type;
     }
 

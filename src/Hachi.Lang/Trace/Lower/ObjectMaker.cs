@@ -34,7 +34,7 @@ internal sealed class ObjectMaker(CheckedScript script, IKernelFacts facts, List
     public BpfObject Make()
     {
         foreach (MapInfo map in Script.Maps.Values)
-            if (map.Value.Kind != TypeKind.None || map.Kind is not null)
+            if (map.Value.Kind != TypeKind.None || (map.Kind is not null && map.IsUsed))
                 AddMap(map);
         var programs = new List<ProgramSpec>();
         var probes = new List<PlanProbe>();
@@ -192,6 +192,8 @@ internal sealed class ObjectMaker(CheckedScript script, IKernelFacts facts, List
         for (int i = 0; i < span.Start && i < Script.Text.Length; i++)
             if (Script.Text[i] == '\n')
                 (line, start) = (line + 1, i + 1);
-        return string.Create(CultureInfo.InvariantCulture, $"{Script.Options.Name}:{line}:{span.Start - start + 1}");
+        int end = Script.Text.IndexOf('\n', span.Start, Math.Min(span.Length, Script.Text.Length - span.Start));
+        string columns = end < 0 ? string.Create(CultureInfo.InvariantCulture, $"{span.Start - start + 1}-{span.End - start + 1}") : (span.Start - start + 1).ToString(CultureInfo.InvariantCulture);
+        return string.Create(CultureInfo.InvariantCulture, $"{Script.Options.Name}:{line}:{columns}");
     }
 }

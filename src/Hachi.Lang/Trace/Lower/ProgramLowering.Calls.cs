@@ -35,6 +35,7 @@ internal sealed partial class ProgramLowering
                 return Word(type, _f.Const(UpToNul(all).Contains(UpToNul(part), StringComparison.Ordinal) ? 1 : 0));
             case "strstr" when _script[call.Args[0]].Text is string hay && _script[call.Args[1]].Text is string needle:
                 return Word(type, _f.Const(UpToNul(hay).IndexOf(UpToNul(needle), StringComparison.Ordinal)));
+            case "strcontains": return Contains(call);
             case "strlen" when _script[call.Args[0]].Text is string known: return Word(type, _f.Const(Utf8(known).Length));
             case "strlen": return Length(call);
             case "len" when call.Args[0] is MapExpr map: return Word(type, Count(_object.MapOf(map.Name)));
@@ -272,6 +273,56 @@ internal sealed partial class ProgramLowering
         _f.Write(i, _f.AddConst(index, 1));
         _f.Goto(head);
         _f.Seal(head);
+    }
+
+    // Every beginning is tried; the verifier walks through all of it, so both must be short.
+    private Value Contains(CallExpr call)
+    {
+        const int StepsMax = 1 << 14;
+        Value text = Lower(call.Args[0]), part = Lower(call.Args[1]);
+        Place hay = Own(text, call), needle = Own(part, call);
+        if ((long)text.Type.SizeBytes * part.Type.SizeBytes > StepsMax)
+            NotYet(call, "strcontains() of strings that long (read less: str(x, 64))");
+        if (NeedsScratch)
+            return Word(TraceType.Bool, _f.Const(0));
+        int i = _f.NewVariable(), j = _f.NewVariable(), result = _f.NewVariable();
+        _f.Write(i, _f.Const(0));
+        int outer = _f.NewLoopHead(), begin = _f.NewBlock(), inner = _f.NewLoopHead(), step = _f.NewBlock(), inside = _f.NewBlock(), compare = _f.NewBlock(), more = _f.NewBlock(), next = _f.NewBlock(), go = _f.NewBlock(), yes = _f.NewBlock(), no = _f.NewBlock(), end = _f.NewBlock();
+        _f.Start(outer);
+        int start = _f.Read(i);
+        _f.Branch(CompareOp.Jlt, start, _f.Const(text.Type.SizeBytes), begin, no);
+        _f.Start(begin);
+        _f.Write(j, _f.Const(0));
+        _f.Start(inner);
+        int at = _f.Read(j);
+        _f.Branch(CompareOp.Jlt, at, _f.Const(part.Type.SizeBytes), step, yes);
+        _f.Start(step);
+        int wanted = _f.Load(1, _f.Add(needle.Address, at), needle.Offset);
+        _f.Branch(CompareOp.Jeq, wanted, _f.Const(0), yes, inside);
+        _f.Start(inside);
+        int place = _f.Add(_f.Read(i), at);
+        _f.Branch(CompareOp.Jlt, place, _f.Const(text.Type.SizeBytes), compare, next);
+        _f.Start(compare);
+        _f.Branch(CompareOp.Jeq, _f.Load(1, _f.Add(hay.Address, place), hay.Offset), wanted, more, next);
+        _f.Start(more);
+        _f.Write(j, _f.AddConst(_f.Read(j), 1));
+        _f.Goto(inner);
+        _f.Seal(inner);
+        _f.Start(next);
+        int from = _f.Read(i);
+        _f.Branch(CompareOp.Jeq, _f.Load(1, _f.Add(hay.Address, from), hay.Offset), _f.Const(0), no, go);
+        _f.Start(go);
+        _f.Write(i, _f.AddConst(from, 1));
+        _f.Goto(outer);
+        _f.Seal(outer);
+        _f.Start(yes);
+        _f.Write(result, _f.Const(1));
+        _f.Goto(end);
+        _f.Start(no);
+        _f.Write(result, _f.Const(0));
+        _f.Goto(end);
+        _f.Start(end);
+        return Word(TraceType.Bool, _f.Read(result));
     }
 
     private Value Length(CallExpr call)
