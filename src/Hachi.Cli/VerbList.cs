@@ -28,6 +28,7 @@ internal static class VerbList
         new DumpVerb(),
         new MapVerb(),
         new TraceVerb(),
+        new ToolVerb(),
         new SeccompVerb(),
         new DoctorVerb(),
         new VersionVerb(),

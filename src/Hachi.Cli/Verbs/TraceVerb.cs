@@ -4,6 +4,7 @@ using Hachi.Lang.Trace.Check;
 using Hachi.Lang.Trace.Lower;
 using Hachi.Linux.Kernel;
 using Hachi.Linux.Run;
+using Hachi.Linux.Symbols;
 using Hachi.Object;
 using Hachi.Object.Plan;
 using Hachi.Text;
@@ -31,6 +32,8 @@ internal sealed class TraceVerb : IVerb
     private readonly Option<bool> _list = new("-l", "--list") { Description = "List the probes that match a pattern" };
     private readonly Option<bool> _check = new("--check") { Description = "Compile, verify and load the script; attach nothing" };
     private readonly Option<bool> _plan = new("--print") { Description = "Print the programs, maps and plan that the script makes" };
+    private readonly Option<string?> _flame = new("--flame") { Description = "At the end, draw the stacks that maps are counted by as a flame graph (SVG)", HelpName = "FILE" };
+    private readonly Option<bool> _dotnet = new("--dotnet") { Description = "Ask the .NET process given by -p or -c to tell the names of its methods (it writes /tmp/perf-PID.map)" };
     private readonly Option<bool> _fmt = new("--fmt") { Description = "Print the script in one style" };
 
     public string Name => "trace";
@@ -56,7 +59,7 @@ internal sealed class TraceVerb : IVerb
     public void Build(Command command, Shell shell)
     {
         command.Add(_words);
-        foreach (Option option in (Option[])[_script, _command, _pid, _format, _output, _buffering, _quiet, _verbose, _errors, _unsafe, _noWarnings, _include, _list, _check, _plan, _fmt])
+        foreach (Option option in (Option[])[_script, _command, _pid, _format, _output, _buffering, _quiet, _verbose, _errors, _unsafe, _noWarnings, _include, _list, _check, _plan, _flame, _dotnet, _fmt])
             command.Add(option);
         command.SetAction(parse => Run(parse, shell));
     }
@@ -119,7 +122,23 @@ internal sealed class TraceVerb : IVerb
             shell.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{made.Programs.Length} programs, {made.Plan!.Probes.Length} probes: loaded, not attached"));
             return ExitStatus.Done;
         }
-        run.Run();
+        int named = parse.GetValue(_dotnet) ? options.Pid > 0 ? options.Pid : target?.Pid ?? 0 : 0;
+        if (named > 0 && DotnetRuntime.TryEnablePerfMap(named) is string refusal)
+            throw new CommandException(refusal, "without --dotnet the process is left as it is");
+        try
+        {
+            run.Run();
+        }
+        finally
+        {
+            if (named > 0)
+                _ = DotnetRuntime.TryDisablePerfMap(named);
+        }
+        if (parse.GetValue(_flame) is string flame)
+        {
+            using var svg = new StreamWriter(shell.OpenOutput(flame));
+            run.Stacks().WriteSvg(svg, "Flame graph", "samples");
+        }
         return run.ExitStatus;
     }
 

@@ -49,6 +49,24 @@ internal sealed class MapReport(ValueText values)
         return (type, $"{{{ValueText.Quote(plan.Name)}: {{{string.Join(", ", parts)}}}}}");
     }
 
+    /// <summary>Adds the stacks among a map's keys to a flame graph, each counting as much as its value.</summary>
+    public void AddStacks(Map map, PlanMap plan, FlameGraph graph, Names names)
+    {
+        if (plan.Key is not { } key || plan.Value.Kind is not (PlanKind.Count or PlanKind.Sum or PlanKind.Int))
+            return;
+        PlanMember[] parts = key.Kind == PlanKind.Tuple ? [.. key.Members] : [new PlanMember("", 0, key)];
+        PlanMember[] stacks = [.. parts.Where(part => part.Type.Kind is PlanKind.KernelStack or PlanKind.UserStack)];
+        if (stacks.Length == 0)
+            return;
+        foreach (Entry entry in Entries(map, plan, 0))
+        {
+            // What else is in the key stands below: the process's name, say. The kernel's functions stand on the user's.
+            IEnumerable<string> below = parts.Where(part => !stacks.Contains(part)).Select(part => values.Text(entry.Key.AsSpan(part.Offset), part.Type));
+            IEnumerable<string> frames = stacks.OrderBy(part => part.Type.Kind == PlanKind.KernelStack).SelectMany(part => names.Functions(ValueReader.Number(entry.Key.AsSpan(part.Offset), part.Type with { SizeBytes = 8 }), part.Type));
+            graph.Add(below.Concat(frames).ToList(), entry.Order);
+        }
+    }
+
     /// <summary>Whether there is anything to print: what adds up and was never added to is left out.</summary>
     public bool IsEmpty(Map map, PlanMap plan, bool isCleared)
     {

@@ -1,7 +1,9 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using Hachi.Linux.Load;
+using Hachi.Linux.Symbols;
 using Hachi.Object.Plan;
+using Hachi.Text;
 using Hachi.Uapi;
 
 namespace Hachi.Linux.Run;
@@ -9,40 +11,20 @@ namespace Hachi.Linux.Run;
 /// <summary>Names of what programs know as numbers: symbols, users, control groups, errors.</summary>
 internal sealed class Names(RunPlan plan, Map? stacks)
 {
-    private (ulong Address, string Name)[]? _kernel;
+    private readonly KernelSymbols _kernel = new();
+    private readonly ProcessSymbols _processes = new();
     private Dictionary<ulong, string>? _groups;
     private Dictionary<uint, string>? _users;
 
     /// <summary>The probe with that number.</summary>
     public string Probe(long number) => number >= 0 && number < plan.Probes.Length ? plan.Probes[(int)number].Name : number.ToString(CultureInfo.InvariantCulture);
 
-    /// <summary>A symbol of the kernel; with an offset where the address is not its beginning.</summary>
-    public string Kernel(ulong address, bool withOffset)
-    {
-        _kernel ??= ReadKernel();
-        int at = Array.BinarySearch(_kernel, (address, "\uffff"), Comparer<(ulong Address, string Name)>.Create((a, b) => a.Address != b.Address ? a.Address.CompareTo(b.Address) : string.CompareOrdinal(a.Name, b.Name)));
-        at = at < 0 ? ~at - 1 : at;
-        if (at < 0 || address == 0)
-            return "0x" + address.ToString("x", CultureInfo.InvariantCulture);
-        ulong offset = address - _kernel[at].Address;
-        return withOffset ? _kernel[at].Name + "+" + offset.ToString(CultureInfo.InvariantCulture) : _kernel[at].Name;
-    }
+    /// <summary>A symbol of the kernel, safe to show; with its offset where that is asked for.</summary>
+    public string Kernel(ulong address, bool withOffset) => _kernel.Find(address) is { } symbol ? Shown(symbol, withOffset) : Hex(address);
 
-    private static (ulong, string)[] ReadKernel()
-    {
-        var symbols = new List<(ulong, string)>();
-        try
-        {
-            foreach (string line in File.ReadLines("/proc/kallsyms"))
-                if (line.Length > 19 && line[17] is 't' or 'T' or 'w' or 'W' && ulong.TryParse(line.AsSpan(0, 16), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong address) && address != 0)
-                    symbols.Add((address, line[19..].Split('\t')[0]));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-        }
-        symbols.Sort((a, b) => a.Item1.CompareTo(b.Item1));
-        return [.. symbols];
-    }
+    private static string Shown(in Symbol symbol, bool withOffset) => Escaper.Escape(withOffset ? string.Create(CultureInfo.InvariantCulture, $"{symbol.Name}+{symbol.Offset}") : symbol.Name);
+
+    private static string Hex(ulong address) => "0x" + address.ToString("x", CultureInfo.InvariantCulture);
 
     /// <summary>The frames of a stack, innermost first.</summary>
     public IEnumerable<ulong> Frames(long id, int most)
@@ -74,8 +56,25 @@ internal sealed class Names(RunPlan plan, Map? stacks)
         return text.ToString();
     }
 
-    /// <summary>A place in a process.</summary>
-    public string User(ulong address, int pid, bool withOffset) => UserSymbols.Find(address, pid, withOffset) ?? "0x" + address.ToString("x", CultureInfo.InvariantCulture);
+    /// <summary>The functions of a stack, the outermost first.</summary>
+    public IEnumerable<string> Functions(long value, PlanType type)
+    {
+        int most = type.Numbers.Length > 0 ? (int)type.Numbers[0] : 127;
+        return Frames(value & 0xffffffff, most).Reverse().Select(frame => type.Kind == PlanKind.UserStack ? User(frame, (int)(value >> 32), false) : Kernel(frame, false));
+    }
+
+    /// <summary>A place in a process: a function's name, failing that the file and where in it, failing that the address.</summary>
+    public string User(ulong address, int pid, bool withOffset)
+    {
+        if (_processes.Find(pid, address) is { } symbol)
+            return Shown(symbol, withOffset);
+        return _processes.FindFile(pid, address) is (string path, ulong offset)
+            ? Escaper.Escape(string.Create(CultureInfo.InvariantCulture, $"[{Path.GetFileName(path)}+0x{offset:x}]"))
+            : Hex(address);
+    }
+
+    /// <summary>Reads what a process maps, so that its functions are named when it is gone.</summary>
+    public void Remember(int pid) => _processes.Remember(pid);
 
     public string UserName(uint id)
     {

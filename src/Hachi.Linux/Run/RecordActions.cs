@@ -16,6 +16,7 @@ internal sealed class RecordActions
     private readonly LoadedObject _loaded;
     private readonly TextWriter _output, _errors;
     private readonly TraceRunOptions _options;
+    private readonly Names _names;
     private readonly ValueText _values;
     private readonly MapReport _maps;
     private readonly PrintFormat?[] _formats;
@@ -32,8 +33,8 @@ internal sealed class RecordActions
         _catBytes = int.TryParse(_settings.GetValueOrDefault("max_cat_bytes"), NumberStyles.None, CultureInfo.InvariantCulture, out int cat) ? cat : 10240;
         // The kernel counts from the start of the machine; people read the time of day.
         DateTime booted = DateTime.Now - TimeSpan.FromSeconds(Stopwatch.GetTimestamp() / (double)Stopwatch.Frequency);
-        var names = new Names(plan, plan.Stacks >= 0 ? loaded.Maps[plan.Stacks] : null);
-        _values = new ValueText(names, new TextRules(longest, _settings.GetValueOrDefault("str_trunc_trailer", "..")), nanoseconds => booted.AddTicks((long)(nanoseconds / 100)));
+        _names = new Names(plan, plan.Stacks >= 0 ? loaded.Maps[plan.Stacks] : null);
+        _values = new ValueText(_names, new TextRules(longest, _settings.GetValueOrDefault("str_trunc_trailer", "..")), nanoseconds => booted.AddTicks((long)(nanoseconds / 100)));
         _maps = new MapReport(_values);
         _formats = new PrintFormat?[plan.Events.Length];
     }
@@ -46,6 +47,18 @@ internal sealed class RecordActions
     private bool IsJson => _options.Format == TraceFormat.Json;
 
     public void Flush() => _output.Flush();
+
+    /// <summary>The stacks that the script's maps count by.</summary>
+    public FlameGraph Stacks()
+    {
+        var graph = new FlameGraph();
+        foreach (PlanMap map in _plan.Maps)
+            _maps.AddStacks(_loaded.Maps[map.Map], map, graph, _names);
+        return graph;
+    }
+
+    /// <summary>Reads what a process maps, so that its functions are named when it is gone.</summary>
+    public void Remember(int pid) => _names.Remember(pid);
 
     /// <summary>The last records are those of the end probes.</summary>
     public void BeginEnd()

@@ -85,6 +85,9 @@ public sealed class TraceRun : IDisposable
         Finish();
     }
 
+    /// <summary>The stacks that the script counted by, as a flame graph; to be asked when <see cref="Run"/> is over.</summary>
+    public FlameGraph Stacks() => _actions.Stacks();
+
     private void Turn(bool endsAtOnce)
     {
         long now = Stopwatch.GetTimestamp();
@@ -100,6 +103,9 @@ public sealed class TraceRun : IDisposable
             _actions.Flush();
         if (count > 0 || _actions.HasEnded || endsAtOnce)
             return;
+        // What a traced process maps changes while it starts.
+        if (_options.Pid > 0)
+            _actions.Remember(_options.Pid);
         double wait = PollMilliseconds;
         foreach (long due in _due)
             wait = Math.Min(wait, (due - Stopwatch.GetTimestamp()) * 1000.0 / Stopwatch.Frequency);
