@@ -96,18 +96,26 @@ internal static unsafe partial class CaptureBench
     private sealed partial class Capturer
     {
         private readonly Process _process;
+        private readonly double _started;
 
         public Capturer(string program, params string[] arguments)
         {
             _process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
             while (_process.StandardError.ReadLine() is { } line)
-                if (line.Contains("listening on", StringComparison.Ordinal))
-                    return;
+            {
+                if (!line.Contains("listening on", StringComparison.Ordinal))
+                    continue;
+                _started = Taken();
+                return;
+            }
             throw new InvalidOperationException(program + " does not listen");
         }
 
-        /// <summary>What its threads have taken so far (the first number of schedstat is nanoseconds).</summary>
-        public double Milliseconds() => Directory.GetDirectories($"/proc/{_process.Id}/task")
+        /// <summary>What its threads have taken since it listens.</summary>
+        public double Milliseconds() => Taken() - _started;
+
+        /// <summary>The first number of schedstat is nanoseconds.</summary>
+        private double Taken() => Directory.GetDirectories($"/proc/{_process.Id}/task")
             .Sum(task => long.Parse(File.ReadAllText(task + "/schedstat").Split(' ')[0], CultureInfo.InvariantCulture)) / 1e6;
 
         public (long Written, long Dropped) End()

@@ -12,6 +12,9 @@ internal static class CaptureGuard
     private const int Eperm = 1, Enosys = 38;
     private const ulong CloneThread = 0x10000, ProtExec = 4, AfNetlink = 16, SolSocket = 1, SolPacket = 263;
 
+    /// <summary>Whether sudo started this, for a user who is not root.</summary>
+    public static bool IsUnderSudo { get; } = FromSudo("SUDO_UID") is > 0;
+
     /// <summary>Gives up root: under sudo for the user who called it, otherwise only the capabilities.</summary>
     public static void DropRights(bool keepsUser)
     {

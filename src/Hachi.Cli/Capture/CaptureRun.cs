@@ -98,9 +98,21 @@ internal sealed class CaptureRun(Shell shell, CapturePlan plan) : IDisposable
     private void Prepare()
     {
         if (plan.Files is { } files)
-            _files = new CaptureFileSet(plan.Devices, plan.Options.SnapLength, files);
+            _files = OpenFiles(files);
         else if (!plan.IsCount)
             _lines = new CaptureLines(shell, plan.Devices, plan.IsJson);
+    }
+
+    private CaptureFileSet OpenFiles(CaptureFileOptions files)
+    {
+        try
+        {
+            return new CaptureFileSet(plan.Devices, plan.Options.SnapLength, files);
+        }
+        catch (CommandException e) when (shell.OwnsProcess && e.Hint is null && !plan.KeepsUser && CaptureGuard.IsUnderSudo)
+        {
+            throw new CommandException(e.Message, "files are written as the user who called sudo; --as-root writes them as root", e.Status);
+        }
     }
 
     private int Capture(CancellationToken ended)

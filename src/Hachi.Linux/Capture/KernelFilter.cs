@@ -11,20 +11,24 @@ internal readonly struct KernelFilter
 {
     private const uint Outgoing = 4;
 
-    private KernelFilter(ClassicInsn[] program, ClassicProgram? here)
+    private KernelFilter(ClassicInsn[] program, ClassicInsn[] coarse, ClassicProgram? filter)
     {
         Program = program;
-        Here = here;
+        Coarse = coarse;
+        Filter = filter;
     }
 
     /// <summary>Rejects every packet.</summary>
     public static ReadOnlySpan<ClassicInsn> RejectAll => new ClassicInsn[] { new(ClassicOpcode.Ret, 0) };
 
-    /// <summary>For the kernel.</summary>
+    /// <summary>The filter for the kernel; <see cref="Coarse"/> itself when it cannot run there.</summary>
     public ClassicInsn[] Program { get; }
 
-    /// <summary>What must run here besides, or null.</summary>
-    public ClassicProgram? Here { get; }
+    /// <summary>What is attached instead when <see cref="Filter"/> runs here: looks at the direction only.</summary>
+    public ClassicInsn[] Coarse { get; }
+
+    /// <summary>What runs here behind <see cref="Coarse"/>; null takes everything.</summary>
+    public ClassicProgram? Filter { get; }
 
     /// <summary>Makes one.</summary>
     /// <param name="filter">The filter as it was compiled for the link type; null takes everything.</param>
@@ -35,17 +39,16 @@ internal readonly struct KernelFilter
     {
         var program = new List<ClassicInsn>();
         AddDirection(program, device, loopbackIndex, options.Directions);
-        ClassicInsn all = new(ClassicOpcode.Ret, (uint)options.SnapLength);
+        ClassicInsn[] coarse = [.. program, new(ClassicOpcode.Ret, (uint)options.SnapLength)];
         if (filter is null)
-            return new KernelFilter([.. program, all], null);
+            return new KernelFilter(coarse, coarse, null);
         ReadOnlySpan<ClassicInsn> insns = filter.Insns;
         if (!ClassicValidity.IsValid(insns)) // it loops (protochain), for example
             insns = [];
         else if (device.IsCooked)
             insns = CookedFilter.Translate(insns, device.LinkType);
-        return insns.IsEmpty || program.Count + insns.Length > Limits.ClassicInsnsMax
-            ? new KernelFilter([.. program, all], filter)
-            : new KernelFilter([.. program, .. insns], null);
+        bool fits = !insns.IsEmpty && program.Count + insns.Length <= Limits.ClassicInsnsMax;
+        return new KernelFilter(fits ? [.. program, .. insns] : coarse, coarse, filter);
     }
 
     /// <summary>

@@ -86,11 +86,20 @@ internal sealed unsafe class PacketRing : IDisposable
     /// <summary>Whether every packet that was counted has been walked over.</summary>
     public bool IsEmpty => Counters.Received == _seen;
 
-    /// <summary>Attaches a filter in the place of the one before.</summary>
+    /// <summary>Attaches a filter in the place of the one before. One that is too large for the socket's memory runs here.</summary>
     public void Attach(in KernelFilter filter)
     {
-        _socket.AttachFilter(filter.Program);
-        _here = filter.Here is { } here ? new FilterEngine(here) : null;
+        bool isHere = filter.Program == filter.Coarse;
+        try
+        {
+            _socket.AttachFilter(filter.Program);
+        }
+        catch (BpfException e) when (!isHere && e.Errno == (int)Uapi.ErrorNumber.ENOMEM)
+        {
+            isHere = true;
+            _socket.AttachFilter(filter.Coarse);
+        }
+        _here = isHere && filter.Filter is { } program ? new FilterEngine(program) : null;
     }
 
     /// <summary>From now on nothing more is let in; returns when the kernel is done with the filter that was there.</summary>

@@ -89,6 +89,32 @@ public sealed class CaptureFileTests : IDisposable
         Assert.Equal([("EN10MB", "eth0"), ("RAW", "tun0"), ("EN10MB", "eth0"), ("RAW", "tun0"), ("EN10MB", "eth0"), ("RAW", "tun0")], links);
     }
 
+    [Fact]
+    public void Statistics_stand_at_the_end_of_pcapng()
+    {
+        var stream = new MemoryStream();
+        using (CaptureWriter writer = CaptureWriter.Create(stream, CaptureFormat.Pcapng, LinkType.Ethernet, leaveOpen: true))
+        {
+            int number = writer.AddInterface(new CaptureInterface(0, 0, LinkType.Ethernet, 100, "eth0", "uplink"), "tcp port 443");
+            writer.Write(number, 1_000_000_007, 60, new byte[59]);
+            writer.WriteStatistics(number, new InterfaceStatistics(1, 2_000_000_000_000_000_000, 5, 3, 2));
+            writer.WriteStatistics(-1, default);
+            writer.Write(-1, 0, 0, []);
+            Assert.Equal((1, 1), (writer.Packets, writer.Skipped));
+        }
+        byte[] bytes = stream.ToArray();
+        using CaptureReader reader = CaptureReader.Open(new MemoryStream(bytes), out _)!;
+        Assert.True(reader.TryReadBatch(out CaptureBatch batch));
+        Assert.Equal((1_000_000_007, 60u), (reader.TimestampOf(batch, batch.Records[0]), batch.Records[0].OriginalLength));
+        Assert.Equal(("eth0", "uplink"), (reader.Interfaces[0].Name, reader.Interfaces[0].Description));
+        // Type, length, interface, time (high, low), then options: code, length, value.
+        byte[] block = bytes[^88..];
+        Assert.Equal([5u, 88u, 0u, 465661287u, 1321730048u], System.Runtime.InteropServices.MemoryMarshal.Cast<byte, uint>(block.AsSpan(0, 20)).ToArray());
+        Assert.Equal([2, 3, 6, 7, 8], Enumerable.Range(0, 5).Select(i => (int)BitConverter.ToUInt16(block, 20 + (12 * i))));
+        Assert.Equal([5L, 3L, 2L], Enumerable.Range(2, 3).Select(i => BitConverter.ToInt64(block, 24 + (12 * i))));
+        Assert.Equal((0u, 88u), (BitConverter.ToUInt32(block, 80), BitConverter.ToUInt32(block, 84)));
+    }
+
     [Theory]
     [InlineData("%Y-%m-%d_%H:%M:%S %j %y %s %% %e %F %T %R %D %I %p")]
     [InlineData("%a %A %b %B %h %u %w %z")]

@@ -96,6 +96,28 @@ public sealed class CaptureVerbTests : IDisposable
     });
 
     [Fact]
+    public void A_signal_asks_for_the_counters() => CaptureLab.Run(lab =>
+    {
+        using Process hachi = Start("-i", "v1", "-w", Path.Combine(_folder, "a.pcap"), "udp");
+        lab.Send(CaptureLab.Numbered(1));
+        Tools.RunOk("/bin/kill", ["-USR1", hachi.Id.ToString(CultureInfo.InvariantCulture)]);
+        Assert.EndsWith(" packets captured, 1 received by the filter, 0 dropped by the kernel", hachi.StandardError.ReadLine(), StringComparison.Ordinal);
+        Assert.Equal((ExitStatus.Interrupted, "1 packets captured, 1 received by the filter, 0 dropped by the kernel\n"), CaptureLab.End(hachi));
+    });
+
+    [Fact]
+    public void Files_by_time_end_the_capture() => CaptureLab.Run(lab =>
+    {
+        CommandRun run = Under(lab, ["-i", "v1", "-w", Path.Combine(_folder, "%s.pcap"), "-G", "1", "-W", "2", "--stats"]);
+        Assert.Equal(ExitStatus.Done, run.Status);
+        Assert.Contains("\n2 files\n", run.Error);
+        string[] files = [.. Directory.GetFiles(_folder).Order(StringComparer.Ordinal)];
+        Assert.Equal(2, files.Length);
+        long[] last = [.. files.Select(file => CaptureLab.Read(file)[^1].Time)], first = [.. files.Select(file => CaptureLab.Read(file)[0].Time)];
+        Assert.True(first[1] > last[0] && last[1] - first[1] < 1_000_000_000);
+    });
+
+    [Fact]
     public void It_gives_up_what_it_needs_no_more() => CaptureLab.Run(lab =>
     {
         string path = Path.Combine(_folder, "%s.pcap");

@@ -247,6 +247,48 @@ public sealed class LiveCaptureTests
     });
 
     [Fact]
+    public void An_interface_that_goes_down_and_up_again_is_captured_on() => CaptureLab.Run(lab =>
+    {
+        using LiveCapture capture = CaptureLab.Open(new() { Filter = CaptureLab.Filter("udp") }, CaptureLab.OtherReceiver);
+        string ip = Tools.Need("ip");
+        var numbers = new List<int>();
+        for (int i = 0; i < 3; i++)
+        {
+            Tools.RunOk(ip, ["link", "set", "w1", "down"]);
+            Tools.RunOk(ip, ["link", "set", "w1", "up"]);
+            Assert.True(SpinWait.SpinUntil(static () => CaptureDevice.Find("w0")!.IsRunning, 10_000), "no carrier");
+            lab.Send(CaptureLab.Numbered(i), "w0");
+            capture.Run((in LivePacket packet) =>
+            {
+                numbers.Add(CaptureLab.NumberOf(packet.Data));
+                return false;
+            }, TestContext.Current.CancellationToken);
+        }
+        Assert.Equal([0, 1, 2], numbers);
+    });
+
+    [Theory]
+    [InlineData("ip protochain 17 and udp port 7")] // loops
+    [InlineData("large")]
+    public void What_the_kernel_cannot_run_is_run_here(string expression) => CaptureLab.Run(lab =>
+    {
+        if (expression == "large")
+        {
+            // Since 6.7 each namespace has a limit of its own.
+            ToolResult limit = Tools.Run("/bin/sh", ["-c", "echo 2000 > /proc/sys/net/core/optmem_max"]);
+            if (limit.ExitCode != 0)
+                Assert.Skip("this kernel has no optmem_max of a network namespace");
+            expression = "udp port 7 and not (" + string.Join(" or ", Enumerable.Range(0, 300).Select(i => $"host 10.2.{i / 100}.{i % 100 * 2} and len > {i}")) + ")";
+        }
+        using LiveCapture capture = CaptureLab.Open(new() { Filter = CaptureLab.Filter(expression) }, CaptureLab.Receiver);
+        for (int i = 0; i < 20; i++)
+            lab.Send(CaptureLab.Numbered(i, (ushort)(7 + (i & 1))));
+        List<CapturedPacket> packets = CaptureLab.Rest(capture);
+        Assert.Equal(Enumerable.Range(0, 10).Select(i => 2 * i), packets.Select(packet => CaptureLab.NumberOf(packet.Data.Span)));
+        Assert.Equal((20, 10), (capture.Counters.Received, capture.Counters.Delivered)); // the kernel let all of them through
+    });
+
+    [Fact]
     public void An_interface_that_is_down_says_so() => CaptureLab.Run(_ =>
     {
         Tools.RunOk(Tools.Need("ip"), ["link", "set", "w1", "down"]);
