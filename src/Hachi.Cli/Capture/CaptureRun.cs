@@ -42,7 +42,7 @@ internal sealed class CaptureRun(Shell shell, CapturePlan plan) : IDisposable
         using PosixSignalRegistration? tell = shell.OwnsProcess ? PosixSignalRegistration.Create((PosixSignal)SigUsr1, context =>
         {
             context.Cancel = true;
-            WriteCounters();
+            WriteCountersMeanwhile();
         }) : null;
         try
         {
@@ -171,6 +171,20 @@ internal sealed class CaptureRun(Shell shell, CapturePlan plan) : IDisposable
         CaptureCounters counters = _capture!.Counters;
         shell.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{_captured} packets captured, {counters.Received + counters.Dropped} received by the filter, {counters.Dropped} dropped by the kernel"));
+    }
+
+    /// <summary>On a thread of the signal, which may come before the capture and after it.</summary>
+    private void WriteCountersMeanwhile()
+    {
+        try
+        {
+            if (_capture is not null)
+                WriteCounters();
+        }
+        catch (ObjectDisposedException)
+        {
+            // it has just ended and said so
+        }
     }
 
     private void WriteStatistics()
