@@ -31,6 +31,8 @@ internal sealed class CaptureRun(Shell shell, CapturePlan plan) : IDisposable
     {
         if (!TryCompile(out Dictionary<CaptureDevice, ClassicProgram> programs))
             return ExitStatus.BadInput;
+        if (shell.OwnsProcess)
+            InterruptSignal.Accept();
         // Asked for before the threads are filtered, so that the runtime makes its own before.
         CancellationToken interrupted = shell.Interrupted;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(interrupted);

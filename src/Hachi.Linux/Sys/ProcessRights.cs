@@ -36,6 +36,18 @@ internal static unsafe partial class ProcessRights
     /// <summary>No program that is executed from here gains privileges.</summary>
     public static int SetNoNewPrivileges() => (int)Syscall.Invoke(s_prctl, SetNoNewPrivs, 1);
 
+    /// <summary>Makes a signal that is ignored one with its default effect; one that is handled stays so.</summary>
+    public static void StopIgnoring(int signal)
+    {
+        const nint Default = 0, Ignored = 1;
+        nint before = Signal(signal, Default);
+        if (before != Ignored && before != Default)
+            Signal(signal, before);
+    }
+
+    [LibraryImport("libc", EntryPoint = "signal")]
+    private static partial nint Signal(int signal, nint handler);
+
     [LibraryImport("libc", EntryPoint = "setgroups", SetLastError = true)]
     private static partial int SetGroups(nuint count, uint* groups);
 

@@ -220,8 +220,9 @@ public sealed class CaptureVerbTests : IDisposable
 
     private static Process Start(params string[] args) => StartIn([], args);
 
+    /// <summary>As a script starts it in the background: with SIGINT ignored.</summary>
     private static Process StartIn(Dictionary<string, string> environment, params string[] args) =>
-        CaptureLab.Listening("/usr/bin/env", ["-u", "SUDO_UID", .. environment.Select(pair => $"{pair.Key}={pair.Value}"), "dotnet", Cli, "capture", .. args], "listening on");
+        CaptureLab.Listening("/bin/sh", ["-c", "trap '' INT; exec env \"$@\"", "sh", "-u", "SUDO_UID", .. environment.Select(pair => $"{pair.Key}={pair.Value}"), "dotnet", Cli, "capture", .. args], "listening on");
 
     /// <summary>Runs the verb while frames are sent on both pairs, in turn.</summary>
     private static CommandRun Under(CaptureLab lab, string[] args)
