@@ -11,7 +11,13 @@ internal static class Failure
     /// <param name="command">Which.</param>
     /// <param name="result">What it gave: minus the error number.</param>
     /// <param name="about">What it was about, or the likely reason; null for neither.</param>
-    public static BpfException Of(BpfCommand command, int result, string? about) => new(BpfSystem.Name(command), -result, about ?? Reasons.Of(command, -result)?.ToString());
+    public static BpfException Of(BpfCommand command, int result, string? about)
+    {
+        // What is not permitted has its reason in the process, which callers do not know; that of pins they do.
+        bool isUnexplained = about is null || ((ErrorNumber)(-result) == ErrorNumber.EPERM && command is not (BpfCommand.ObjPin or BpfCommand.ObjGet));
+        string? reason = isUnexplained ? Reasons.Of(command, -result)?.ToString() : null;
+        return new BpfException(BpfSystem.Name(command), -result, about is null || reason is null ? about ?? reason : $"{about}: {reason}");
+    }
 
     /// <summary>A refusal where something may be missing in the kernel: says since when it is there, or which option of the kernel's configuration brings it.</summary>
     /// <param name="command">Which.</param>

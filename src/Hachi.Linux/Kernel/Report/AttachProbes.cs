@@ -56,7 +56,6 @@ internal static unsafe class AttachProbes
         new("program ext", Way.Load, ProgramType.Ext, 0),
         new("attach lsm_mac", Way.Load, ProgramType.Lsm, AttachType.LsmMac),
         new("attach lsm_cgroup", Way.Load, ProgramType.Lsm, AttachType.LsmCgroup),
-        new("program struct_ops", Way.Load, ProgramType.StructOps, 0),
         new("attach tcx_ingress", Way.Link, ProgramType.SchedCls, AttachType.TcxIngress),
         new("attach tcx_egress", Way.Link, ProgramType.SchedCls, AttachType.TcxEgress),
         new("attach netkit_primary", Way.Link, ProgramType.SchedCls, AttachType.NetkitPrimary),
