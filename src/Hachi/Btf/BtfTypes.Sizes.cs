@@ -62,7 +62,7 @@ public sealed partial class BtfTypes
                 case BtfKind.Ptr:
                     return 8;
                 case BtfKind.Int or BtfKind.Enum or BtfKind.Enum64 or BtfKind.Float:
-                    return Math.Clamp(type.SizeOrType, 1, 8);
+                    return Math.Clamp(type.SizeOrType, 1, 16);
                 case BtfKind.Struct or BtfKind.Union:
                     return AlignOfComposite(id, type, depth + 1, ref budget);
                 default:

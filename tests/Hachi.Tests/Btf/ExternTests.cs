@@ -99,13 +99,14 @@ public sealed class ExternTests
             extern const struct rq runqueues SEC(".ksyms");
             extern const void bpf_link_fops SEC(".ksyms");
             extern const void no_such_symbol SEC(".ksyms") __attribute__((weak));
+            static u64 (*get_current_pid_tgid)(void) = (void *)14;
             static void *(*per_cpu_ptr)(const void *variable, u32 cpu) = (void *)153;
             SEC("syscall") int use(void *ctx)
             {
                 int result = 1;
-                struct task_struct *task = bpf_task_from_pid(1);
+                struct task_struct *task = bpf_task_from_pid((int)get_current_pid_tgid());
                 if (task) {
-                    result += 2 * task->pid;
+                    result += 2 + 32 * (task->pid == (int)get_current_pid_tgid());
                     bpf_task_release(task);
                 }
                 if (&bpf_no_such_function)
@@ -128,7 +129,7 @@ public sealed class ExternTests
         Insn call = bpf.Externs.Where(each => each.Name == "bpf_task_from_pid").Select(each => result.Object!.Programs[0].Insns[each.Uses[0].Slot]).Single();
         Assert.Equal((Pseudo.KfuncCall, kernel.Find(BtfKind.Func, "bpf_task_from_pid")), (call.Src, (uint)call.Imm));
         using LoadedObject loaded = (result.Object! with { License = "GPL" }).Load();
-        Assert.Equal(1u + 2 + (hasVariables ? 4u : 0) + 8, loaded.Program("use").Run().ReturnValue);
+        Assert.Equal(1u + 2 + 32 + (hasVariables ? 4u : 0) + 8, loaded.Program("use").Run().ReturnValue);
     }
 
     [Fact]
