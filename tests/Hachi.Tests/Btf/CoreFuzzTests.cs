@@ -15,9 +15,15 @@ public sealed class CoreFuzzTests
     public void Random_structures_are_relocated_as_libbpf_does()
     {
         Random random = Volume.Random(nameof(Random_structures_are_relocated_as_libbpf_does));
-        for (int i = 0; i < Volume.Of(300, 3); i++)
+        int wanted = Volume.Of(300, 3), tried = 0;
+        for (int done = 0; done < wanted;)
         {
             (string target, string source) = RandomPair(random);
+            Assert.True(tried++ < wanted * 4 + 10, $"clang refuses nearly all; {Volume.Note}");
+            // Of some bit fields in packed structures clang itself says that it cannot.
+            if (!IsCompiled(source))
+                continue;
+            done++;
             CoreRelocationTests.AssertAsLibbpf(source, target, 20, $"{Volume.Note}\n{target}\n{source}\n");
         }
     }
@@ -93,6 +99,19 @@ public sealed class CoreFuzzTests
         };
         CoreResult result = CoreRelocator.Apply(new BpfObject { Programs = [program], Btf = [.. types.Section.Span] }, Make());
         Assert.Equal(4, result.Changes.Count + result.Diagnostics.Count);
+    }
+
+    private static bool IsCompiled(string source)
+    {
+        try
+        {
+            _ = Clang.Build(source, "-fno-crash-diagnostics");
+            return true;
+        }
+        catch (Xunit.Sdk.XunitException e) when (e.Message.Contains("llvm.bpf.preserve.field.info", StringComparison.Ordinal))
+        {
+            return false;
+        }
     }
 
     private static readonly string[] s_types = ["char", "signed char", "short", "unsigned short", "int", "unsigned", "long", "u64", "u8", "_Bool", "enum some", "enum other", "void *", "struct part *", "struct part"];

@@ -66,14 +66,15 @@ internal sealed class CoreResolver(BtfTypes local, IReadOnlyList<BtfTypes> targe
             return new CoreAnswer(text, own, own, IsMissing: false, IsResizable: false);
         if (local[path.Root].NameOffset == 0)
             return new CoreAnswer(text, own, default, IsMissing: false, IsResizable: false) { Wrong = "a type without a name cannot be looked for in the kernel" };
-        (AccessPath Path, PathValue? Value)? found = null;
+        (AccessPath Path, PathValue Value)? found = null;
         foreach ((BtfTypes types, uint id) in CandidatesOf(path.Root))
         {
             if (PathMatch.Follow(path, kind, types, id) is not { } there)
                 continue;
-            PathValue? value = PathValue.Of(there, kind);
+            if (PathValue.Of(there, kind) is not { } value)
+                return new CoreAnswer(text, own, default, IsMissing: false, IsResizable: false) { Wrong = "in the kernel its bits lie in more than 8 bytes, or this cannot be asked of it" };
             found ??= (there, value);
-            bool isSame = found.Value.Path.BitOffset == there.BitOffset && found.Value.Value?.Value == value?.Value;
+            bool isSame = found.Value.Path.BitOffset == there.BitOffset && found.Value.Value.Value == value.Value;
             if (!isSame)
                 return new CoreAnswer(text, own, default, IsMissing: false, IsResizable: false)
                 {
