@@ -142,6 +142,8 @@ internal sealed class IrArithmetic
             return Zext(a, k == 0xff ? 1 : k == 0xffff ? 2 : 4);
         if (op == AluOp.Add && x.Op == IrOp.Add && x.Size == size && _f.Values[x.B].Op == IrOp.Const && MayRebase(x)) // (y + c) + k => y + (c + k)
             return WithConst(AluOp.Add, size, x.A, k + _f.Values[x.B].Imm);
+        if (op == AluOp.Add && size == 8 && x.Op is IrOp.SlotAddress or IrOp.MapValueAddress && x.B + (long)k is var at && at == (short)at)
+            return _f.Intern(x.Op, x.Size, x.A, (int)at, x.Imm, x.Origin, x.Home);
         if (op == AluOp.And && x.Op == IrOp.And && x.Size == size && _f.Values[x.B].Op == IrOp.Const)
             return WithConst(AluOp.And, size, x.A, k & _f.Values[x.B].Imm);
         if (op is AluOp.Div or AluOp.Mod && BitOperations.IsPow2(k))

@@ -1,6 +1,6 @@
 namespace Hachi.Text;
 
-// Objects: HO00xx ELF files, HO01xx what is linked from them, HO02xx the text form, HE00xx code emitted for them.
+// Objects: HO00xx ELF files, HO01xx what is linked from them, HO02xx the text form, HE00xx code emitted for them, HM00xx C# compiled to them.
 public static partial class DiagnosticTable
 {
     internal static readonly DiagnosticInfo
@@ -34,5 +34,17 @@ public static partial class DiagnosticTable
         EmitLevel = Add("HE0003", Severity.Error, "{0}: {1} needs level {2} of the instruction set", "Levels are clang's -mcpu: v3 needs Linux 5.12, v4 Linux 6.6."),
         EmitRecursion = Add("HE0004", Severity.Error, "the functions of {0} call each other in a ring", "eBPF has no recursion: write a loop."),
         EmitFrames = Add("HE0005", Severity.Error, "{0} nests {1} calls, {2} are allowed", "The kernel allows eight frames, the program's own among them."),
-        EmitRegisters = Add("HE0006", Severity.Error, "{0}: no allocation of registers was found", "This is a fault of the compiler: please report it with the source.");
+        EmitRegisters = Add("HE0006", Severity.Error, "{0}: no allocation of registers was found", "This is a fault of the compiler: please report it with the source."),
+
+        CSharpNone = Add("HM0001", Severity.Error, "no method is marked as a program", "Mark a static method with [Xdp] or [SocketFilter]."),
+        CSharpShape = Add("HM0002", Severity.Error, "{0} must have the shape {1}", "A program takes its context by reference and returns a verdict."),
+        CSharpDamaged = Add("HM0003", Severity.Error, "{0} cannot be read", "The assembly is damaged, or the method has no body here."),
+        CSharpUnsupported = Add("HM0004", Severity.Error, "a BPF program cannot have {0}", "There is no heap and there are no objects in the kernel: integers, structures of them, pointers, references, maps."),
+        CSharpType = Add("HM0005", Severity.Error, "a BPF program cannot have a value of type {0}", "Integers, enumerations, unmanaged structures of this assembly, pointers and references."),
+        CSharpCall = Add("HM0006", Severity.Error, "a BPF program cannot call {0}", "Methods of the same assembly are written in line; of others a few are known, such as BinaryPrimitives.ReverseEndianness and Interlocked.Add."),
+        CSharpRecursion = Add("HM0007", Severity.Error, "{0} calls itself", "eBPF has no recursion: write a loop."),
+        CSharpDepth = Add("HM0008", Severity.Error, "calls are nested more than {0} deep", "Methods are written in line."),
+        CSharpExceptions = Add("HM0009", Severity.Error, "{0} has try, catch or finally", "There are no exceptions in the kernel; using and lock need them, too."),
+        CSharpStatic = Add("HM0010", Severity.Error, "static field {0} is no map", "Static fields of programs are maps: static readonly HashMap<uint, ulong>, ArrayMap<T>; constants are const."),
+        CSharpTooLong = Add("HM0011", Severity.Error, "the program has more than {0} instructions of IL, called methods counted each time", "Split it, or write loops instead of calls.");
 }

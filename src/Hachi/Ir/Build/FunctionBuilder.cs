@@ -133,16 +133,39 @@ internal sealed partial class FunctionBuilder
     /// <summary>Ends the current block with a choice: to <paramref name="whenTrue"/> if a value is not 0.</summary>
     public void BranchIf(int value, int whenTrue, int whenFalse, int size = 8)
     {
-        IrValue v = Function.Values[value];
-        if (v.Op == IrOp.Select && IsConst(v.B, out long chosen) && IsConst((int)v.Imm, out long other) && (chosen == 0) != (other == 0))
-        {
-            IrValue asked = Function.Values[v.A]; // ask what was asked: the verifier learns nothing from its outcome
-            (CompareOp op, int width) = Comparison((IrCompare)asked.Size);
-            Branch(op, asked.A, asked.B, chosen != 0 ? whenTrue : whenFalse, chosen != 0 ? whenFalse : whenTrue, width);
-            return;
-        }
-        Branch(CompareOp.Jne, value, IrFunction.Zero, whenTrue, whenFalse, size);
+        if (AsksOf(value) is { } asked) // the verifier learns nothing from the outcome, but from the question
+            Branch(asked.Op, asked.A, asked.B, whenTrue, whenFalse, asked.Size);
+        else
+            Branch(CompareOp.Jne, value, IrFunction.Zero, whenTrue, whenFalse, size);
     }
+
+    /// <summary>The comparison that a value is the outcome of (1 or another number where it holds, 0 where not), or null.</summary>
+    public (CompareOp Op, int A, int B, int Size)? AsksOf(int value)
+    {
+        IrValue v = Function.Values[value];
+        if (v.Op != IrOp.Select || !IsConst(v.B, out long chosen) || !IsConst((int)v.Imm, out long other) || (chosen == 0) == (other == 0))
+            return null;
+        IrValue asked = Function.Values[v.A];
+        (CompareOp op, int size) = Comparison((IrCompare)asked.Size);
+        CompareOp? meant = chosen != 0 ? op : Opposite(op);
+        return meant is { } sure ? (sure, asked.A, asked.B, size) : null;
+    }
+
+    /// <summary>The comparison that holds where another does not; null for <see cref="CompareOp.Jset"/>, which has none.</summary>
+    public static CompareOp? Opposite(CompareOp op) => op switch
+    {
+        CompareOp.Jeq => CompareOp.Jne,
+        CompareOp.Jne => CompareOp.Jeq,
+        CompareOp.Jgt => CompareOp.Jle,
+        CompareOp.Jge => CompareOp.Jlt,
+        CompareOp.Jlt => CompareOp.Jge,
+        CompareOp.Jle => CompareOp.Jgt,
+        CompareOp.Jsgt => CompareOp.Jsle,
+        CompareOp.Jsge => CompareOp.Jslt,
+        CompareOp.Jslt => CompareOp.Jsge,
+        CompareOp.Jsle => CompareOp.Jsgt,
+        _ => null,
+    };
 
     /// <summary>Ends the current block with a return.</summary>
     public void Return(int value)

@@ -4,13 +4,12 @@ using static Hachi.Isa.Opcode;
 
 namespace Hachi.Ir.Emit;
 
-/// <summary>Writes a function whose registers are the machine's: the frame, blocks in their order, equal blocks once, empty ones not at all, jumps as short as can be.</summary>
+/// <summary>Writes a function whose registers are the machine's: the frame, blocks in their order, jumps as short as can be.</summary>
 internal sealed class CodeLayout
 {
     private readonly LirFunction _f;
     private readonly int _level;
     private readonly int[] _slotOffsets;
-    private readonly int[] _same; // block => the block that stands for it
     private readonly List<Insn> _code = [];
     private readonly List<int> _origins = [];
     private readonly List<(int At, int Block)> _jumps = [];
@@ -21,7 +20,6 @@ internal sealed class CodeLayout
     {
         (_f, _level) = (f, level);
         _slotOffsets = new int[f.Slots.Count];
-        _same = new int[f.Blocks.Count];
         _starts = new int[f.Blocks.Count];
     }
 
@@ -37,7 +35,6 @@ internal sealed class CodeLayout
     {
         var layout = new CodeLayout(f, level);
         int stack = layout.PlaceSlots();
-        layout.MergeBlocks();
         bool fits = layout.Write();
         if (!fits && level >= 4)
         {
@@ -60,44 +57,12 @@ internal sealed class CodeLayout
         return (-bottom + 7) & ~7;
     }
 
-    private void MergeBlocks()
-    {
-        var known = new Dictionary<string, int>();
-        for (int b = _f.Blocks.Count - 1; b >= 0; b--)
-        {
-            LirBlock block = _f.Blocks[b];
-            block.True = block.True > b ? _same[block.True] : block.True;
-            block.False = block.False > b ? _same[block.False] : block.False;
-            _same[b] = b;
-            if (block.End == LirEnd.Branch && block.True == block.False)
-                (block.End, block.False, block.A, block.B) = (LirEnd.Goto, -1, -1, -1);
-            if (block.End == LirEnd.Goto && block.Insns.Count == 0 && block.True > b)
-                _same[b] = block.True;
-            else if (!known.TryAdd(KeyOf(block), b))
-                _same[b] = known[KeyOf(block)];
-        }
-        foreach (LirBlock block in _f.Blocks) // jumps back were not followed above
-        {
-            block.True = block.True >= 0 ? _same[block.True] : -1;
-            block.False = block.False >= 0 ? _same[block.False] : -1;
-        }
-    }
-
-    private static string KeyOf(LirBlock block)
-    {
-        var key = new System.Text.StringBuilder();
-        key.Append($"{(int)block.End} {(int)block.Op} {block.IsWide} {block.A} {block.B} {block.Imm} {block.True} {block.False}");
-        foreach (Lir insn in block.Insns)
-            key.Append($";{(int)insn.Kind} {insn.Opcode} {insn.Pseudo} {insn.Count} {insn.IsConditional} {insn.Offset} {insn.Dst} {insn.Src} {insn.Imm} {insn.Slot}");
-        return key.ToString();
-    }
-
     private bool Write()
     {
         _code.Clear();
         _origins.Clear();
         _jumps.Clear();
-        List<int> order = Reached();
+        List<int> order = _f.ReachedBlocks();
         for (int i = 0; i < order.Count; i++)
         {
             _starts[order[i]] = _code.Count;
@@ -116,26 +81,6 @@ internal sealed class CodeLayout
         return fits;
     }
 
-    // The blocks that can be reached, in their order; the first one is always first.
-    private List<int> Reached()
-    {
-        var reached = new bool[_f.Blocks.Count];
-        var work = new Stack<int>([_same[0]]);
-        reached[_same[0]] = true;
-        while (work.TryPop(out int b))
-            foreach (int next in (int[])[_f.Blocks[b].True, _f.Blocks[b].False])
-                if (next >= 0 && !reached[next])
-                {
-                    reached[next] = true;
-                    work.Push(next);
-                }
-        List<int> order = [_same[0]];
-        for (int b = 0; b < reached.Length; b++)
-            if (reached[b] && b != _same[0])
-                order.Add(b);
-        return order;
-    }
-
     private void WriteInsns(LirBlock block)
     {
         int skip = -1;
@@ -151,7 +96,8 @@ internal sealed class CodeLayout
                     break;
                 case LirKind.Address:
                     Put(new Insn(Alu64 | Mov | X, insn.Dst, Limits.FramePointer), insn.Origin);
-                    Put(new Insn(Alu64 | Add | K, insn.Dst, 0, 0, _slotOffsets[insn.Slot] + (int)insn.Imm), insn.Origin);
+                    if (_slotOffsets[insn.Slot] + (int)insn.Imm is not 0 and var down)
+                        Put(new Insn(Alu64 | Add | K, insn.Dst, 0, 0, down), insn.Origin);
                     break;
                 case LirKind.Call:
                     Put(new Insn(Jmp | Call, 0, (int)insn.Pseudo, 0, (int)insn.Imm), insn.Origin);
@@ -195,7 +141,7 @@ internal sealed class CodeLayout
         bool mustInvert = _level < 2 && op is CompareOp.Jlt or CompareOp.Jle or CompareOp.Jslt or CompareOp.Jsle;
         bool canInvert = op != CompareOp.Jset && (_level >= 2 || op is not (CompareOp.Jgt or CompareOp.Jge or CompareOp.Jsgt or CompareOp.Jsge));
         if (mustInvert || (whenTrue == next && canInvert))
-            (op, whenTrue, whenFalse) = (Inverted(op), whenFalse, whenTrue);
+            (op, whenTrue, whenFalse) = (Build.FunctionBuilder.Opposite(op)!.Value, whenFalse, whenTrue);
         int opcode = (block.IsWide ? Jmp : Jmp32) | ((int)op << 4) | (block.B >= 0 ? X : K);
         var jump = new Insn(opcode, block.A, Math.Max(0, block.B), 0, block.Imm);
         if (_isLong)
@@ -219,20 +165,6 @@ internal sealed class CodeLayout
         _jumps.Add((_code.Count, target));
         Put(new Insn((_isLong ? Jmp32 : Jmp) | Ja), origin);
     }
-
-    private static CompareOp Inverted(CompareOp op) => op switch
-    {
-        CompareOp.Jeq => CompareOp.Jne,
-        CompareOp.Jne => CompareOp.Jeq,
-        CompareOp.Jgt => CompareOp.Jle,
-        CompareOp.Jge => CompareOp.Jlt,
-        CompareOp.Jlt => CompareOp.Jge,
-        CompareOp.Jle => CompareOp.Jgt,
-        CompareOp.Jsgt => CompareOp.Jsle,
-        CompareOp.Jsge => CompareOp.Jslt,
-        CompareOp.Jslt => CompareOp.Jsge,
-        _ => CompareOp.Jsgt,
-    };
 
     private void Put(Insn insn, int origin)
     {

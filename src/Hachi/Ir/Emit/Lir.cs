@@ -209,6 +209,29 @@ internal sealed class LirFunction
     /// <summary>The blocks, the first one first.</summary>
     public List<LirBlock> Blocks { get; } = [];
 
+    /// <summary>Index of the block where it starts.</summary>
+    public int Entry { get; set; }
+
+    /// <summary>The blocks that can be reached, in their order; the one where it starts is always first.</summary>
+    public List<int> ReachedBlocks()
+    {
+        var reached = new bool[Blocks.Count];
+        var work = new Stack<int>([Entry]);
+        reached[Entry] = true;
+        while (work.TryPop(out int b))
+            foreach (int next in (ReadOnlySpan<int>)[Blocks[b].True, Blocks[b].False])
+                if (next >= 0 && !reached[next])
+                {
+                    reached[next] = true;
+                    work.Push(next);
+                }
+        List<int> order = [Entry];
+        for (int b = 0; b < reached.Length; b++)
+            if (reached[b] && b != Entry)
+                order.Add(b);
+        return order;
+    }
+
     /// <summary>The slots of its stack, those of spilled registers behind the front end's.</summary>
     public List<Build.SlotSpec> Slots { get; } = [];
 

@@ -39,6 +39,9 @@ internal sealed class Liveness
     /// <summary>Whether a register is read again.</summary>
     public bool IsLive(int register) => (Live[register >> 6] >> register & 1) != 0;
 
+    /// <summary>Whether a register is read again where a block starts.</summary>
+    public bool IsLiveInto(int block, int register) => (_in[(block * _words) + (register >> 6)] >> register & 1) != 0;
+
     /// <summary>Goes to the end of a block, before the comparison that ends it.</summary>
     public void StartAtEnd(int b)
     {

@@ -48,6 +48,9 @@ internal sealed class ProgramEmitter
         LirFunction lir = Selector.Run(lowered, function.Slots, _options.Level);
         if (!RegisterAllocator.Run(lir, _options.Registers))
             Report(DiagnosticTable.EmitRegisters, -1, function.Name);
+        BlockMerging.Run(lir);
+        EdgeCopies.Hoist(lir);
+        BlockMerging.Run(lir);
         CodeLayout.Result result = CodeLayout.Run(lir, _options.Level);
         if (result.StackBytes > Limits.StackBytesMax)
             Report(DiagnosticTable.EmitStack, -1, function.Name, result.StackBytes, Limits.StackBytesMax);

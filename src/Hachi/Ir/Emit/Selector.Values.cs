@@ -14,6 +14,8 @@ internal sealed partial class Selector
             case IrOp.Const or IrOp.SlotAddress or IrOp.MapAddress or IrOp.MapValueAddress or IrOp.FunctionAddress:
                 if (v.Op == IrOp.Const && v.Imm > uint.MaxValue && (long)v.Imm != (int)v.Imm && _placement.UsesOf(value) > 1)
                     Constant(_register[value] = _to.NewRegister(), v.Imm); // wide, and used more than once: kept while there are registers
+                else if (v.Op == IrOp.MapValueAddress && _placement.UsesOf(value) > 1)
+                    Keep(value);
                 return;
             case IrOp.Phi or IrOp.Result or IrOp.Param or IrOp.Frame or IrOp.Compared:
                 return;
@@ -39,6 +41,13 @@ internal sealed partial class Selector
                 Binary(value, v);
                 return;
         }
+    }
+
+    private void Keep(int value)
+    {
+        int register = _to.NewRegister();
+        LoadInto(register, value);
+        _register[value] = register;
     }
 
     private void Unary(int value, int operand, Lir insn)
