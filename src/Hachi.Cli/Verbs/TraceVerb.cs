@@ -67,7 +67,7 @@ internal sealed class TraceVerb : IVerb
     private int Run(ParseResult parse, Shell shell)
     {
         string[] words = parse.GetValue(_words) ?? [];
-        var facts = new KernelFacts();
+        var facts = new MachineFacts(new KernelFacts());
         if (parse.GetValue(_list))
             return ProbeList.Write(facts, words.Length > 0 ? words[0] : "*", shell);
         (string text, string name, string[] rest) = Script(parse, words, shell);
@@ -225,7 +225,7 @@ internal sealed class StoppedTarget : IDisposable
 /// <summary>The probes of this machine.</summary>
 internal static class ProbeList
 {
-    public static int Write(KernelFacts facts, string pattern, Shell shell)
+    public static int Write(IKernelFacts facts, string pattern, Shell shell)
     {
         int count = 0;
         foreach (string probe in All(facts, pattern))
@@ -237,7 +237,7 @@ internal static class ProbeList
         return count > 0 ? ExitStatus.Done : ExitStatus.No;
     }
 
-    private static IEnumerable<string> All(KernelFacts facts, string pattern)
+    private static IEnumerable<string> All(IKernelFacts facts, string pattern)
     {
         bool Wanted(string name) => pattern.StartsWith('*') || pattern.Split(':')[0] is var kind && System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(kind, name, ignoreCase: false);
         foreach (string fixedName in (string[])["hardware:cpu-cycles:", "hardware:instructions:", "hardware:cache-references:", "hardware:cache-misses:", "hardware:branch-instructions:", "hardware:branch-misses:", "software:cpu-clock:", "software:cpu:", "software:task-clock:", "software:page-faults:", "software:context-switches:", "software:cpu-migrations:", "software:minor-faults:", "software:major-faults:", "profile:hz:", "profile:us:", "profile:ms:", "profile:s:", "interval:hz:", "interval:us:", "interval:ms:", "interval:s:"])

@@ -63,6 +63,10 @@ public sealed class KernelFacts : IKernelFacts
     }
 
     /// <inheritdoc/>
+    /// <remarks>Of files it knows nothing.</remarks>
+    public IReadOnlyList<string>? ProbeArguments(string file, string name) => null;
+
+    /// <inheritdoc/>
     public ulong? AddressOf(string? file, string symbol)
     {
         if (file is not null)

@@ -56,7 +56,7 @@ internal static class ProbeStarter
         try
         {
             foreach ((UprobeTarget target, _) in UprobeTarget.FindUsdt(probe.Target, name.Length > 1 ? name[0] : null, name[^1]))
-                links.Add(program.AttachUprobe(target.Path, target.FileOffset, new ProbeOptions { SemaphoreOffset = (uint)target.SemaphoreOffset, Pid = pid > 0 ? pid : -1 }));
+                links.Add(program.AttachUprobe(target.Path, target.FileOffset, new ProbeOptions { Cookie = (ulong)links.Count + 1, SemaphoreOffset = (uint)target.SemaphoreOffset, Pid = pid > 0 ? pid : -1 }));
         }
         catch
         {

@@ -71,11 +71,51 @@ internal sealed partial class ProgramLowering
             case ProbeKind.RawTracepoint or ProbeKind.Fentry or ProbeKind.Fexit:
                 return _f.Load(8, _f.Context, number * 8);
             case ProbeKind.Usdt:
-                NotYet(at, "arguments of usdt probes");
-                return _f.Const(0);
+                return UsdtArgumentNumber(number, at);
             default:
                 return number < s_arguments.Length ? _f.Load(8, _f.Context, s_arguments[number]) : _f.Const(0);
         }
+    }
+
+    /// <summary>An argument of a statically defined probe. Where its places keep it in different ways, the attach cookie says which place it is.</summary>
+    private int UsdtArgumentNumber(int number, Expr at)
+    {
+        ProbeTarget target = _program.Targets[0];
+        List<List<UsdtArgument?>> places = [.. (_object.Facts.ProbeArguments(target.Target, target.Function) ?? []).Select(UsdtArgument.Parse)];
+        if (places.Count == 0 || !places.TrueForAll(place => number < place.Count && place[number] is not null))
+        {
+            NotYet(at, $"arg{number} of {target.Text}");
+            return _f.Const(0);
+        }
+        if (places.TrueForAll(place => place[number].Equals(places[0][number])))
+            return UsdtValue(places[0][number]!.Value);
+        int result = _f.NewVariable(), end = _f.NewBlock(), cookie = _f.Call(Helper.GetAttachCookie, _f.Context);
+        for (int i = 0; i < places.Count; i++)
+        {
+            int here = _f.NewBlock(), next = _f.NewBlock();
+            _f.Branch(CompareOp.Jeq, cookie, _f.Const(i + 1), here, next);
+            _f.Start(here);
+            _f.Write(result, UsdtValue(places[i][number]!.Value));
+            _f.Goto(end);
+            _f.Start(next);
+        }
+        _f.Write(result, _f.Const(0));
+        _f.Goto(end);
+        _f.Start(end);
+        return _f.Read(result);
+    }
+
+    private int UsdtValue(UsdtArgument argument)
+    {
+        if (argument.Base < 0)
+            return _f.Const(argument.Number);
+        TraceType type = TraceType.Int(argument.SizeBytes, argument.IsSigned);
+        int value = _f.Load(8, _f.Context, argument.Base);
+        if (!argument.IsMemory)
+            return argument.SizeBytes == 8 ? value : argument.IsSigned ? _f.SignExtend(value, argument.SizeBytes) : _f.ZeroExtend(value, argument.SizeBytes);
+        if (argument.Index >= 0)
+            value = _f.Add(value, _f.Mul(_f.Load(8, _f.Context, argument.Index), _f.Const(argument.Scale)));
+        return Load(new Place(_f.AddConst(value, argument.Number), 0, AddressSpace.User), type);
     }
 
     private int ResultOf(TraceType type)

@@ -43,6 +43,12 @@ public interface IKernelFacts
     /// <returns>Pairs of target and name, in order; empty for none; null when this machine cannot tell (the kernel will).</returns>
     IReadOnlyList<(string Target, string Name)>? Expand(ProbeKind kind, string target, string name);
 
+    /// <summary>
+    /// Where the arguments of a statically defined probe are, as the notes of the file say it (<c>-4@%edi 8@-16(%rbp)</c>): an entry for each of its places, in the order of the file. Null when
+    /// the file cannot be read.
+    /// </summary>
+    IReadOnlyList<string>? ProbeArguments(string file, string name);
+
     /// <summary>Address of a symbol of the kernel, or of a file; null when there is none.</summary>
     ulong? AddressOf(string? file, string symbol);
 }
