@@ -5,6 +5,7 @@ namespace Hachi.Linux.Kernel;
 /// <summary>Which kernel is running, and what that says of a refusal.</summary>
 internal static class KernelRelease
 {
+    private static readonly System.Buffers.SearchValues<char> s_digits = System.Buffers.SearchValues.Create("0123456789.");
     private static readonly Lazy<string> s_text = new(() => File.Exists("/proc/sys/kernel/osrelease") ? File.ReadAllText("/proc/sys/kernel/osrelease").Trim() : Environment.OSVersion.Version.ToString());
 
     /// <summary>As <c>uname -r</c> prints it.</summary>
@@ -26,7 +27,7 @@ internal static class KernelRelease
             if (words.IndexOf(Debian, StringComparison.Ordinal) is >= 0 and int at)
             {
                 ReadOnlySpan<char> text = words.AsSpan(at + Debian.Length);
-                int end = text.IndexOfAnyExcept("0123456789.");
+                int end = text.IndexOfAnyExcept(s_digits);
                 if (Version.TryParse(end < 0 ? text : text[..end], out Version? debian))
                     version = debian;
             }

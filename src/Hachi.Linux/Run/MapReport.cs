@@ -68,13 +68,13 @@ internal sealed class MapReport(ValueText values)
     }
 
     /// <summary>Whether there is anything to print: what adds up and was never added to is left out.</summary>
-    public bool IsEmpty(Map map, PlanMap plan, bool isCleared)
+    public static bool IsEmpty(Map map, PlanMap plan, bool isCleared)
     {
         List<Entry> entries = Entries(map, plan, 0);
         return entries.Count == 0 || (plan.Key is null && (isCleared || plan.IsPerCpu) && entries[0].Value.AsSpan().IndexOfAnyExcept((byte)0) < 0);
     }
 
-    private List<Entry> Entries(Map map, PlanMap plan, long top)
+    private static List<Entry> Entries(Map map, PlanMap plan, long top)
     {
         var entries = new List<Entry>();
         foreach ((byte[] key, byte[] raw) in MapEntries.Of(map))

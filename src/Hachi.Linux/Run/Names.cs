@@ -110,7 +110,7 @@ internal sealed class Names(RunPlan plan, Map? stacks)
         return number >= 1 && number <= names.Length ? "SIG" + names[number - 1] : "UNKNOWN";
     }
 
-    private static IEnumerable<string> Lines(string path)
+    private static string[] Lines(string path)
     {
         try
         {

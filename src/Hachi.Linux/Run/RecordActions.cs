@@ -239,7 +239,7 @@ internal sealed class RecordActions
             return;
         foreach ((PlanMap plan, int i) in _plan.Maps.Select((plan, i) => (plan, i)).OrderBy(pair => pair.plan.Name, StringComparer.Ordinal))
         {
-            if (_maps.IsEmpty(_loaded.Maps[plan.Map], plan, _cleared.Contains(i)))
+            if (MapReport.IsEmpty(_loaded.Maps[plan.Map], plan, _cleared.Contains(i)))
                 continue;
             PrintMap(i, 0, 0);
             if (!IsJson && plan.Value.Kind is not (PlanKind.Histogram or PlanKind.LinearHistogram))

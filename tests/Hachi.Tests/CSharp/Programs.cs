@@ -1,3 +1,4 @@
+#pragma warning disable CS0649 // Headers are laid over packets: nobody assigns their fields.
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Hachi.Lang.CSharp;

@@ -68,7 +68,7 @@ public sealed class EventTests
             Assert.Equal(Count / 5, ring.Drain(record => Check(MemoryMarshal.Read<Record>(record), ref next)));
         }
         loaded.Program("send").Run(new byte[64], options: new TestRunOptions { Repeat = 10 });
-        await foreach (Record record in ring.ReadAllAsync<Record>())
+        await foreach (Record record in ring.ReadAllAsync<Record>(TestContext.Current.CancellationToken))
         {
             Check(record, ref next);
             if (next == Count + 10)

@@ -75,7 +75,7 @@ public sealed class ProbeAttachTests
         Assert.Equal(Calls, Count(ProgramType.Kprobe, program => program.AttachUprobe(target, new ProbeOptions { IsReturn = isReturn, Pid = Environment.ProcessId }), () =>
         {
             for (int i = 0; i < Calls; i++)
-                GetPgid(0);
+                _ = GetPgid(0);
         }));
     }
 

@@ -97,7 +97,9 @@ internal static class PinDirectory
     {
         if (Directory.Exists(directory))
             throw new CommandException($"'{directory}' is there already", "give a new directory below a mounted BPF file system");
-        Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        _ = OperatingSystem.IsWindows()
+            ? throw new CommandException("pins are Linux's")
+            : Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var made = new List<string>();
         try
         {

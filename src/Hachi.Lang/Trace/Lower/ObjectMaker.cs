@@ -96,7 +96,7 @@ internal sealed class ObjectMaker(CheckedScript script, IKernelFacts facts, List
         int events = _events.Count, said = diagnostics.Count;
         // Whether a program needs scratch memory is known when it is made; then it is made again.
         ProgramLowering lowering = Lowered(program, index, false);
-        if (lowering.NeedsScratch || lowering.NeedsFrame)
+        if (lowering.NeedsScratch)
         {
             _events.RemoveRange(events, _events.Count - events);
             diagnostics.RemoveRange(said, diagnostics.Count - said);

@@ -163,14 +163,10 @@ internal sealed partial class ProgramLowering
             return Word(TraceType.Int64, _f.Const(0));
         }
         long delta = map.Value.Kind == TypeKind.Pointer ? Math.Max(1, map.Value.Element!.SizeBytes) : 1;
-        bool isUsed = !_isEffect;
-        int old = isUsed && step.IsPostfix ? ReadMap(step.Operand).Id : -1;
+        int old = step.IsPostfix ? ReadMap(step.Operand).Id : -1;
         AddTo(map, index, keys, _f.Const(up ? delta : -delta), step.Operand);
-        return Word(map.Value, !isUsed ? _f.Const(0) : step.IsPostfix ? old : ReadMap(step.Operand).Id);
+        return Word(map.Value, step.IsPostfix ? old : ReadMap(step.Operand).Id);
     }
-
-    // Whether what is being lowered is a statement: nobody looks at its value.
-    private bool _isEffect => false;
 
     private int Scaled(int by, TraceType pointer) => pointer.Element!.SizeBytes > 1 ? _f.Mul(by, _f.Const(pointer.Element.SizeBytes)) : by;
 

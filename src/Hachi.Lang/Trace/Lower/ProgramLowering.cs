@@ -56,8 +56,6 @@ internal sealed partial class ProgramLowering
     /// <summary>Whether it needs scratch memory and was made without.</summary>
     public bool NeedsScratch { get; private set; }
 
-    public bool NeedsFrame => false;
-
     /// <summary>Bytes of scratch memory that it uses.</summary>
     public int ScratchBytes { get; private set; }
 

@@ -128,8 +128,10 @@ internal sealed partial class ScriptPrinter
         _output.Append('\n');
     }
 
+    private static readonly System.Buffers.SearchValues<char> s_quoted = System.Buffers.SearchValues.Create(" \t\r\n,{;}:\"$");
+
     private static string Point(AttachPoint point) => (point.Name is null ? "" : point.Name + "=") + string.Join(':', point.Parts.Select((part, i) =>
-        part.AsSpan().IndexOfAny(" \t\r\n,{;}:\"$") >= 0 || (part.Contains('/', StringComparison.Ordinal) && (i == 0 || (i == point.Parts.Count - 1 && !part.StartsWith('/')))) ? Quote(part) : part));
+        part.AsSpan().ContainsAny(s_quoted) || (part.Contains('/', StringComparison.Ordinal) && (i == 0 || (i == point.Parts.Count - 1 && !part.StartsWith('/')))) ? Quote(part) : part));
 
     private void Definition(CType type)
     {

@@ -1,3 +1,4 @@
+using Hachi.Ir.Emit.Allocate;
 namespace Hachi.Ir.Emit;
 
 /// <summary>

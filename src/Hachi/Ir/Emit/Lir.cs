@@ -1,3 +1,4 @@
+using Hachi.Ir.Emit.Allocate;
 using Hachi.Isa;
 
 namespace Hachi.Ir.Emit;

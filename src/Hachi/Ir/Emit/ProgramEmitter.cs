@@ -1,3 +1,4 @@
+using Hachi.Ir.Emit.Allocate;
 using System.Collections.Immutable;
 using Hachi.Ir.Build;
 using Hachi.Isa;

@@ -1,6 +1,6 @@
 using Hachi.Isa;
 
-namespace Hachi.Ir.Emit;
+namespace Hachi.Ir.Emit.Allocate;
 
 /// <content>Copies: making two registers one.</content>
 internal sealed partial class Colouring

@@ -1,4 +1,4 @@
-namespace Hachi.Ir.Emit;
+namespace Hachi.Ir.Emit.Allocate;
 
 /// <summary>Which registers are read again, at the end of each block of a function.</summary>
 internal sealed class Liveness

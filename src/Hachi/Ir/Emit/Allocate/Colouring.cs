@@ -1,6 +1,6 @@
 using Hachi.Isa;
 
-namespace Hachi.Ir.Emit;
+namespace Hachi.Ir.Emit.Allocate;
 
 /// <summary>
 /// Gives virtual registers those of the machine, in one graph: what meets gets different ones, what is copied the same where that makes nothing harder. After George and Appel,

@@ -1,7 +1,7 @@
 using System.Numerics;
 using Hachi.Isa;
 
-namespace Hachi.Ir.Emit;
+namespace Hachi.Ir.Emit.Allocate;
 
 /// <summary>Which registers hold values at the same time, so that they must not be one; and the copies between them.</summary>
 internal sealed class Interference

@@ -1,7 +1,7 @@
 using Hachi.Isa;
 using static Hachi.Isa.Opcode;
 
-namespace Hachi.Ir.Emit;
+namespace Hachi.Ir.Emit.Allocate;
 
 /// <summary>Rewrites a function so that some registers live on the stack, or are made anew.</summary>
 internal sealed class Spiller

@@ -1,7 +1,7 @@
 using Hachi.Isa;
 using static Hachi.Isa.Opcode;
 
-namespace Hachi.Ir.Emit;
+namespace Hachi.Ir.Emit.Allocate;
 
 /// <summary>
 /// Puts the machine's registers in place of virtual ones. Values that find none lie on the stack in whole words, the only ones of which the verifier remembers what they are; constants
