@@ -1,7 +1,7 @@
 using System.Text;
 using CsCheck;
-using Hachi.Btf;
 using Hachi.Asm;
+using Hachi.Btf;
 using Hachi.Isa;
 using Hachi.Object;
 using Hachi.Uapi;

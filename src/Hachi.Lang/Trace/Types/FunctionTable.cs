@@ -43,8 +43,15 @@ internal static class FunctionTable
     /// <summary>Functions that make aggregations: they stand alone on the right of an assignment to a map.</summary>
     public static readonly Dictionary<string, TypeKind> Aggregations = new(StringComparer.Ordinal)
     {
-        ["count"] = TypeKind.Count, ["sum"] = TypeKind.Sum, ["avg"] = TypeKind.Average, ["min"] = TypeKind.Min, ["max"] = TypeKind.Max, ["stats"] = TypeKind.Stats,
-        ["hist"] = TypeKind.Histogram, ["lhist"] = TypeKind.LinearHistogram, ["tseries"] = TypeKind.TimeSeries,
+        ["count"] = TypeKind.Count,
+        ["sum"] = TypeKind.Sum,
+        ["avg"] = TypeKind.Average,
+        ["min"] = TypeKind.Min,
+        ["max"] = TypeKind.Max,
+        ["stats"] = TypeKind.Stats,
+        ["hist"] = TypeKind.Histogram,
+        ["lhist"] = TypeKind.LinearHistogram,
+        ["tseries"] = TypeKind.TimeSeries,
     };
 
     public static IEnumerable<FunctionInfo> All => s_all.Values;

@@ -1,6 +1,6 @@
-using Hachi.Ir.Emit.Allocate;
 using System.Collections.Immutable;
 using Hachi.Ir.Build;
+using Hachi.Ir.Emit.Allocate;
 using Hachi.Isa;
 using Hachi.Object;
 using Hachi.Text;
