@@ -21,7 +21,7 @@ internal sealed partial class ToolVerb : IVerb
 
     public string Name => "tool";
 
-    public string Summary => "Run one of the tracing tools: execsnoop, opensnoop, profile, ...";
+    public string Summary => "Run a tracing tool: execsnoop, opensnoop, profile and more";
 
     public string Usage => """
         tool

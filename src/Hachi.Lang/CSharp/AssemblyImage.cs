@@ -24,12 +24,14 @@ internal sealed class AssemblyImage(PEReader image)
     public MetadataReader Metadata { get; } = image.GetMetadataReader();
 
     /// <summary>The methods that carry one of two attributes.</summary>
-    public IEnumerable<(MethodDefinitionHandle Method, string Attribute)> Programs()
+    public IReadOnlyList<(MethodDefinitionHandle Method, string Attribute)> Programs()
     {
+        var programs = new List<(MethodDefinitionHandle, string)>();
         foreach (MethodDefinitionHandle handle in Metadata.MethodDefinitions)
             foreach (CustomAttributeHandle each in Metadata.GetMethodDefinition(handle).GetCustomAttributes())
                 if (AttributeName(each) is var name && name is CSharpNames.XdpAttribute or CSharpNames.SocketAttribute)
-                    yield return (handle, name);
+                    programs.Add((handle, name));
+        return programs;
     }
 
     /// <summary>Name of an attribute's type.</summary>
