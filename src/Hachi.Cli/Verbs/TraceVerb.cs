@@ -83,7 +83,7 @@ internal sealed class TraceVerb : IVerb
         var options = new TraceOptions
         {
             Parameters = [.. rest.Where(word => !word.StartsWith("--", StringComparison.Ordinal))],
-            Named = rest.Where(word => word.StartsWith("--", StringComparison.Ordinal)).Select(word => word[2..].Split('=', 2)).GroupBy(pair => pair[0]).ToDictionary(group => group.Key, group => group.Last().Length > 1 ? group.Last()[1] : null),
+            Named = Named(rest, target),
             IsUnsafe = parse.GetValue(_unsafe),
             Pid = pid,
             ChildPid = target?.Pid ?? 0,
@@ -113,6 +113,7 @@ internal sealed class TraceVerb : IVerb
             Format = format,
             IsUnsafe = options.IsUnsafe,
             Pid = options.Pid,
+            Target = target?.Pid ?? 0,
             IsQuiet = parse.GetValue(_quiet),
             Attached = () => target?.Continue(),
             ShouldEnd = () => interrupted.IsCancellationRequested || target?.HasEnded == true,
@@ -140,6 +141,15 @@ internal sealed class TraceVerb : IVerb
             run.Stacks().WriteSvg(svg, "Flame graph", "samples");
         }
         return run.ExitStatus;
+    }
+
+    // A script that asks for a pid means the command that it is given.
+    private static Dictionary<string, string?> Named(string[] words, StoppedTarget? target)
+    {
+        Dictionary<string, string?> named = words.Where(word => word.StartsWith("--", StringComparison.Ordinal)).Select(word => word[2..].Split('=', 2)).GroupBy(pair => pair[0]).ToDictionary(group => group.Key, group => group.Last().Length > 1 ? group.Last()[1] : null);
+        if (target is not null)
+            named.TryAdd("pid", target.Pid.ToString(CultureInfo.InvariantCulture));
+        return named;
     }
 
     private (string Text, string Name, string[] Parameters) Script(ParseResult parse, string[] words, Shell shell)

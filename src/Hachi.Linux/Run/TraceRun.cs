@@ -104,8 +104,8 @@ public sealed class TraceRun : IDisposable
         if (count > 0 || _actions.HasEnded || endsAtOnce)
             return;
         // What a traced process maps changes while it starts.
-        if (_options.Pid > 0)
-            _actions.Remember(_options.Pid);
+        if (_options.Pid > 0 || _options.Target > 0)
+            _actions.Remember(_options.Pid > 0 ? _options.Pid : _options.Target);
         double wait = PollMilliseconds;
         foreach (long due in _due)
             wait = Math.Min(wait, (due - Stopwatch.GetTimestamp()) * 1000.0 / Stopwatch.Frequency);

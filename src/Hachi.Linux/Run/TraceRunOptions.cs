@@ -22,6 +22,9 @@ public sealed record TraceRunOptions
     /// <summary>The one process that is traced, or 0.</summary>
     public int Pid { get; init; }
 
+    /// <summary>The process whose functions are to be named even when it is gone, or 0: the command that is traced.</summary>
+    public int Target { get; init; }
+
     /// <summary>Whether nothing is said of what was attached.</summary>
     public bool IsQuiet { get; init; }
 
