@@ -8,6 +8,7 @@ using Hachi.Uapi;
 namespace Hachi.Tests.Linux;
 
 /// <summary>Objects in the running kernel: what is loaded does what it says, bpftool sees it, and nothing stays behind.</summary>
+[Collection(AloneCollection.Name)]
 public sealed class LoadTests
 {
     private const string Source = """
@@ -100,9 +101,11 @@ public sealed class LoadTests
         Tools.NeedRoot();
         BpfObject spec = ElfObjectReader.Read(Clang.Build(Source, "-mcpu=v3")).Object!;
         spec.Load().Dispose();
+        // Tests beside this one open files of their own, some tens; one descriptor left behind a load would be hundreds.
+        const int Loads = 300;
         int before = Directory.GetFiles("/proc/self/fd").Length;
-        for (int i = 0; i < 100; i++)
+        for (int i = 0; i < Loads; i++)
             spec.Load().Dispose();
-        Assert.InRange(Directory.GetFiles("/proc/self/fd").Length, 0, before + 5);
+        Assert.InRange(Directory.GetFiles("/proc/self/fd").Length, 0, before + Loads / 2);
     }
 }

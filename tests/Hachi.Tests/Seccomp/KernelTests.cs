@@ -8,6 +8,7 @@ using Hachi.Vm.Seccomp;
 namespace Hachi.Tests.Seccomp;
 
 /// <summary>The running kernel's answers, and ours.</summary>
+[Collection(AloneCollection.Name)]
 public sealed class KernelTests
 {
     [Fact]
