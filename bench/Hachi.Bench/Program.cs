@@ -7,12 +7,18 @@ using Hachi.Lang.Pcap;
 using Hachi.Vm;
 using Hachi.Vm.Jit;
 
-// usage: Hachi.Bench file|engine|compile|vm|seccomp|seccomp-learn|capture [--packets N] [--repeats N] [--libpcap-code]
+// usage: Hachi.Bench file|engine|compile|vm|vm-compile|seccomp|seccomp-learn|capture [--packets N] [--repeats N] [--libpcap-code]
 if (args.FirstOrDefault() == "vm")
 {
     // usage: Hachi.Bench vm [FOLDER of the benchmark programs] [NAME...] [--repeats N]
     string[] rest = [.. args.Skip(1).TakeWhile(arg => !arg.StartsWith('-'))];
     VmBench.Run(Path.GetFullPath(rest.FirstOrDefault() ?? Path.Combine("..", "shared", "bench", "programs")), Number("--repeats", 5), [.. rest.Skip(1)]);
+    return 0;
+}
+if (args.FirstOrDefault() == "vm-compile")
+{
+    // usage: Hachi.Bench vm-compile [FOLDER of the benchmark programs] [--engine x64|il|interpreter] [--repeats N]
+    VmCompileBench.Run(Path.GetFullPath(args.Skip(1).FirstOrDefault(arg => !arg.StartsWith('-')) ?? Path.Combine("..", "shared", "bench", "programs")), Word("--engine"), Number("--repeats", 200));
     return 0;
 }
 switch (args)
@@ -60,7 +66,7 @@ switch (args.FirstOrDefault())
         CompileBench.Run(repeats);
         break;
     default:
-        Console.Error.WriteLine("usage: Hachi.Bench file|engine|compile|vm [--packets N] [--repeats N] [--libpcap-code]");
+        Console.Error.WriteLine("usage: Hachi.Bench file|engine|compile|vm|vm-compile [--packets N] [--repeats N] [--libpcap-code]");
         return 2;
 }
 return 0;
@@ -76,6 +82,12 @@ FilterEngine Engine(string expression, FilterEngineKind kind)
 
 IrFunction? Function(string expression) =>
     args.Contains("--libpcap-code") ? IlCompiler.Lift(Filters.ByLibpcap(expression)) : CaptureFilter.Compile(expression).MakeFunction();
+
+string? Word(string option)
+{
+    int at = Array.IndexOf(args, option);
+    return at >= 0 && at + 1 < args.Length ? args[at + 1] : null;
+}
 
 int Number(string option, int otherwise)
 {

@@ -12,7 +12,8 @@ namespace Hachi.Bench;
 /// <summary>The benchmark programs of <c>../shared/bench</c> in each engine, against the same source compiled by gcc -O2, in the same run. Prints nanoseconds and ratios.</summary>
 internal static unsafe class VmBench
 {
-    private static readonly string[] s_names =
+    /// <summary>The benchmark programs.</summary>
+    public static readonly string[] Names =
     [
         "ret", "alu64", "alu32", "prime", "memcpy8", "memcpy64", "strcmp", "csum", "pktparse", "switch", "log2", "siphash", "maparray", "maphash", "call", "sort", "binsearch",
     ];
@@ -35,19 +36,19 @@ internal static unsafe class VmBench
     public static void Run(string programs, int repeats, string[] only)
     {
         VmEngine[] engines = [.. Enum.GetValues<VmEngine>().Where(engine => engine != VmEngine.Auto && Load(programs, "ret", engine).Object is not null)];
-        Console.WriteLine("ns".PadRight(10) + "   native" + string.Concat(engines.Select(engine => $"{engine,12}   x   (us/100 insns)")));
+        Console.WriteLine("ns".PadRight(10) + "   native" + string.Concat(engines.Select(engine => $"{engine,12}   x  ")));
         double[] logs = new double[engines.Length];
         int counted = 0;
-        foreach (string name in only.Length > 0 ? only : s_names)
+        foreach (string name in only.Length > 0 ? only : Names)
         {
             double native = Native(programs, name, repeats);
             var line = new System.Text.StringBuilder($"{name,-10}{native,9:F1}");
             counted += name == "ret" ? 0 : 1;
             for (int e = 0; e < engines.Length; e++)
             {
-                (double nanoseconds, double compile) = Engine(programs, name, engines[e], repeats);
+                double nanoseconds = Engine(programs, name, engines[e], repeats);
                 logs[e] += name == "ret" ? 0 : Math.Log(nanoseconds / native);
-                line.Append(CultureInfo.InvariantCulture, $"{nanoseconds,12:F1} {nanoseconds / native,5:F2} ({compile,6:F0})       ");
+                line.Append(CultureInfo.InvariantCulture, $"{nanoseconds,12:F1} {nanoseconds / native,5:F2}");
             }
             Console.WriteLine(line);
         }
@@ -55,7 +56,8 @@ internal static unsafe class VmBench
             Console.WriteLine("geometric mean over native: " + string.Join("  ", engines.Select((engine, e) => string.Create(CultureInfo.InvariantCulture, $"{engine} {Math.Exp(logs[e] / counted):F2}"))));
     }
 
-    private static VmLoad Load(string programs, string name, VmEngine engine)
+    /// <summary>Loads one of them.</summary>
+    public static VmLoad Load(string programs, string name, VmEngine engine)
     {
         string hex = File.ReadAllText(Path.Combine(programs, name + ".hex"));
         _ = Insn.TryDecode(Convert.FromHexString(string.Concat(hex.Where(c => !char.IsWhiteSpace(c)))), out Insn[] insns);
@@ -73,10 +75,9 @@ internal static unsafe class VmBench
         return load;
     }
 
-    private static (double Nanoseconds, double Compile) Engine(string programs, string name, VmEngine engine, int repeats)
+    private static double Engine(string programs, string name, VmEngine engine, int repeats)
     {
         using VmObject vm = Load(programs, name, engine).Object!;
-        double compile = Compile(programs, name, engine);
         byte[] bytes = File.ReadAllBytes(Path.Combine(programs, name + ".pkt"));
         byte* packet = (byte*)NativeMemory.AlignedAlloc(4096, 64), context = stackalloc byte[64];
         bytes.CopyTo(new Span<byte>(packet, 4096));
@@ -101,28 +102,7 @@ internal static unsafe class VmBench
             return Stopwatch.GetElapsedTime(start).TotalNanoseconds;
         });
         NativeMemory.AlignedFree(packet);
-        return (best, compile);
-    }
-
-    // Microseconds that loading takes, warm, per 100 instructions, without making the maps. The runtime compiles IL on the first call, so that is prepared, too.
-    private static double Compile(string programs, string name, VmEngine engine)
-    {
-        double best = double.MaxValue;
-        using VmObject first = Load(programs, name, engine).Object!;
-        Insn[] insns = [.. first.Spec.Programs[0].Insns];
-        for (int round = 0; round < 3; round++)
-        {
-            for (int i = 0; i < 40; i++)
-            {
-                long start = Stopwatch.GetTimestamp();
-                EbpfUnit unit = UnitMaker.Make(first, ProgramType.Xdp, insns, [])!;
-                unit.Engine.Prepare();
-                best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalMicroseconds);
-                (unit.Engine as IDisposable)?.Dispose();
-            }
-            Thread.Sleep(150);
-        }
-        return best * 100 / insns.Length;
+        return best;
     }
 
     private static ulong RunOnce(Invocation invocation, EbpfUnit unit)

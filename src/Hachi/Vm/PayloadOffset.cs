@@ -260,7 +260,10 @@ internal ref struct PayloadOffset
             return Next.Bad;
         uint ppp = Half(offset + 2);
         _at += offset + 4;
-        return ppp is 0x21 or 0x57 ? PppProtocol(ppp) : Next.Done;
+        if (ppp is 0x21 or 0x57)
+            return PppProtocol(ppp);
+        _protocol = protocol; // the walk goes on with PPP itself, which it does not know
+        return Next.Network;
     }
 
     private static int Words(uint flags, uint flag) => (flags & flag) != 0 ? 4 : 0;

@@ -94,6 +94,25 @@ internal sealed class BlockGraph
             Walk(f); // again, with depths: what leaves a loop goes behind it
     }
 
+    /// <summary>Whether blocks can follow each other in a circle. Spoils what <see cref="Compute"/> has found.</summary>
+    public bool MayLoop(IrFunction f)
+    {
+        bool leadsBack = false; // a circle has an edge to a block with no greater number
+        for (int b = 0; b < f.BlockCount && !leadsBack; b++)
+            for (int s = SuccessorCount(f.Blocks[b]) - 1; s >= 0; s--)
+                leadsBack |= Successor(f.Blocks[b], s) <= b;
+        if (!leadsBack)
+            return false;
+        Grow(f.BlockCount + 1);
+        Array.Clear(_depth, 0, f.BlockCount);
+        Walk(f);
+        foreach (int b in Order)
+            for (int s = SuccessorCount(f.Blocks[b]) - 1; s >= 0; s--)
+                if (_rank[Successor(f.Blocks[b], s)] <= _rank[b])
+                    return true;
+        return false;
+    }
+
     private void Grow(int n)
     {
         if (_order.Length >= n)

@@ -7,8 +7,6 @@ namespace Hachi.Vm.Machine;
 /// <summary>A well-formed program with its wide loads resolved: what interpreter and JIT start from.</summary>
 internal sealed class EbpfCode
 {
-    private readonly Dictionary<int, int> _functionSizes = [];
-
     private EbpfCode(Insn[] insns, DecodedInsn[] decoded)
     {
         Insns = insns;
@@ -39,7 +37,7 @@ internal sealed class EbpfCode
     public static EbpfCode Decode(ReadOnlySpan<Insn> insns, Func<int, long, ulong> mapAddress)
     {
         var decoded = new DecodedInsn[insns.Length + 1];
-        var starts = new SortedSet<int> { 0 };
+        var starts = new List<int> { 0 };
         bool callsMain = false;
         for (int i = 0; i < insns.Length; i++)
         {
@@ -51,7 +49,8 @@ internal sealed class EbpfCode
             bool isLocal = insn.Opcode == (Jmp | Call) && insn.Src == Pseudo.Call;
             if (isLocal || insn.IsWide && insn.Src == Pseudo.Func)
             {
-                starts.Add(d.Offset);
+                if (!starts.Contains(d.Offset))
+                    starts.Add(d.Offset);
                 callsMain |= d.Offset == 0;
             }
             if (insn.IsWide)
@@ -62,10 +61,8 @@ internal sealed class EbpfCode
         }
         decoded[^1].Code = Trap;
         Fusion.Apply(decoded);
-        var code = new EbpfCode(insns.ToArray(), decoded) { Functions = [.. starts], CallsMain = callsMain };
-        for (int f = 0; f < code.Functions.Length; f++)
-            code._functionSizes[code.Functions[f]] = (f + 1 < code.Functions.Length ? code.Functions[f + 1] : insns.Length) - code.Functions[f];
-        return code;
+        starts.Sort();
+        return new EbpfCode(insns.ToArray(), decoded) { Functions = [.. starts], CallsMain = callsMain };
     }
 
     /// <summary>The code of the slot behind the last: control fell off the end.</summary>
@@ -75,10 +72,14 @@ internal sealed class EbpfCode
     /// Slots of the function that starts there: what entering it costs in fuel. Jumps forwards are free, a jump backwards costs the slots that it leads over:
     /// so fuel bounds the instructions that run, and costs nothing on straight ways.
     /// </summary>
-    public int SizeOf(int functionStart) => _functionSizes[functionStart];
+    public int SizeOf(int functionStart)
+    {
+        int index = Array.BinarySearch(Functions, functionStart);
+        return (index + 1 < Functions.Length ? Functions[index + 1] : Insns.Length) - functionStart;
+    }
 
     /// <summary>Whether a function starts there.</summary>
-    public bool IsFunction(int slot) => _functionSizes.ContainsKey(slot);
+    public bool IsFunction(int slot) => Array.BinarySearch(Functions, slot) >= 0;
 
     /// <summary>The slot of a decoded instruction.</summary>
     public unsafe int IndexOf(DecodedInsn* insn)

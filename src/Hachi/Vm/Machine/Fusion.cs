@@ -54,7 +54,7 @@ internal static class Fusion
     ];
 
     private static readonly byte[] s_first = Firsts();
-    private static readonly bool[] s_begins = Begins();
+    private static readonly (int Fused, int A, int B, int C)[]?[] s_begins = Begins(); // by the first step, null where none begins
 
     /// <summary>The step of the first instruction of a run, or the step itself.</summary>
     public static int Single(int step) => step < First ? step : s_first[step - First];
@@ -65,12 +65,12 @@ internal static class Fusion
         // Ascending: what follows a slot is not marked yet when it is looked at. The last slot is a trap.
         for (int i = 0; i + 1 < code.Length; i++)
         {
-            if (!s_begins[code[i].Step])
+            if (s_begins[code[i].Step] is not { } runs)
                 continue;
             int third = i + 2 < code.Length ? code[i + 2].Step : Trap;
-            foreach ((int fused, int a, int b, int c) in s_runs)
+            foreach ((int fused, _, int b, int c) in runs)
             {
-                if (code[i].Step != a || code[i + 1].Step != b || (c != Any && third != c))
+                if (code[i + 1].Step != b || (c != Any && third != c))
                     continue;
                 code[i].Step = (ushort)fused;
                 break;
@@ -78,11 +78,11 @@ internal static class Fusion
         }
     }
 
-    private static bool[] Begins()
+    private static (int Fused, int A, int B, int C)[]?[] Begins()
     {
-        bool[] begins = new bool[First];
-        foreach ((_, int a, _, _) in s_runs)
-            begins[a] = true;
+        var begins = new (int, int, int, int)[]?[First];
+        foreach (IGrouping<int, (int Fused, int A, int B, int C)> runs in s_runs.GroupBy(run => run.A))
+            begins[runs.Key] = [.. runs];
         return begins;
     }
 

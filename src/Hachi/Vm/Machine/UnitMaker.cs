@@ -23,7 +23,8 @@ internal static class UnitMaker
         for (int i = 0; i < insns.Length; i++)
         {
             Insn insn = insns[i];
-            if (OpTable.Find(insn) is { } form)
+            bool isSpecial = insn.IsWide || Opcode.IsJump(insn.Opcode) || (insn.Opcode == (Opcode.Alu64 | Opcode.Mov | Opcode.X) && insn.Offset != 0);
+            if (isSpecial && OpTable.Find(insn) is { } form)
                 CheckForm(form, insn, i, owner, diagnostics);
             if (insn.Opcode == (Opcode.Jmp | Opcode.Call) && insn.Src == 0)
                 code.Decoded[i].Imm = Resolve(insn.Imm, i, type, options, ids, helpers, diagnostics);

@@ -75,7 +75,7 @@ internal sealed partial class EbpfLifter
         for (int i = slot - 1; i >= 0 && i > slot - 16; i--)
         {
             ref DecodedInsn insn = ref _code.Decoded[i];
-            if (Flow.IsBranch(insn) || Flow.EndsFlow(insn) || (insn.Code & 0xff) is (Jmp | Opcode.Call) or (Jmp | Opcode.Call | X))
+            if (Flow.EndsBlock(insn) || (insn.Code & 0xff) is (Jmp | Opcode.Call) or (Jmp | Opcode.Call | X))
                 return null;
             if (insn.Dst != 1 || (insn.Code & ClassMask) is St or Stx or Jmp or Jmp32 || insn.Code == 0)
                 continue;
@@ -124,7 +124,7 @@ internal sealed partial class EbpfLifter
                 }
                 block.Uses |= uses & ~block.Defs;
                 block.Defs |= defs;
-                if (insn.Code == LdImm64)
+                if (insn.Step == Flow.LdImm64Step)
                     slot++;
             }
             block.Uses &= (1ul << FirstSlot) - 1 | slots;

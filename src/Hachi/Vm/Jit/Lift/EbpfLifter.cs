@@ -13,58 +13,68 @@ namespace Hachi.Vm.Jit.Lift;
 internal sealed partial class EbpfLifter
 {
     private const int FirstSlot = 10; // variables: r0 to r9, then stack words
+    private const int FunctionsKept = 8, ValuesKept = 1 << 14;
 
-    private readonly EbpfCode _code;
-    private readonly LiftFacts _facts;
-    private readonly IrFunction _f = new();
-    private readonly IrArithmetic _make;
-    private readonly Flow _flow;
+    [ThreadStatic]
+    private static EbpfLifter? t_instance;
+
+    private readonly Flow _flow = new();
     private readonly StackSlots _stack;
-    private readonly bool _isMain;
-    private readonly int _start;
-    private readonly int[][] _exit; // variables at the end of each flow block
-    private readonly (int Value, int WhenTaken, int WhenNext)[] _known; // what the branch at its end says about one of them
-    private readonly (int Block, bool IsTrue)[] _edges; // where each edge leaves from in the function: 2 a block
-    private readonly int[] _irBlocks;
-    private readonly List<(int Flow, int Variable, int Phi)> _phis = [];
-    private int[] _env = [];
-    private int _block;
+    private readonly AccessProofs _proofs = new();
+    private readonly List<IrFunction> _functions = [];
+    private EbpfCode _code = null!;
+    private LiftFacts _facts = null!;
+    private IrFunction _f = null!;
+    private IrArithmetic _make = null!;
+    private bool _isMain;
+    private int _start, _block;
+    private int[] _exit = []; // variables at the end of each flow block, a row a block
+    private bool[] _isLifted = [];
+    private (int Value, int WhenTaken, int WhenNext)[] _known = []; // what the branch at a block's end says about one of the variables
+    private (int Block, bool IsTrue)[] _edges = []; // where each edge leaves from in the function: 2 a block
+    private int[] _irBlocks = [], _phiVariables = new int[32]; // by the number of the phi
+    private int[] _env = [], _other = [];
 
-    private EbpfLifter(EbpfCode code, int start, LiftFacts facts, bool isMain)
-    {
-        _code = code;
-        _facts = facts;
-        _start = start;
-        _isMain = isMain;
-        _make = new IrArithmetic(_f);
-        _flow = new Flow(code, start);
-        _stack = new StackSlots(code, _flow, InlineKeyBytes);
-        int blocks = _flow.Blocks.Length;
-        _exit = new int[blocks][];
-        _known = new (int, int, int)[blocks];
-        _edges = new (int, bool)[blocks * 2];
-        _irBlocks = new int[blocks];
-    }
+    private EbpfLifter() => _stack = new StackSlots(_flow, InlineKeyBytes);
 
     private int VariableCount => FirstSlot + _stack.Count;
 
-    /// <summary>Lifts a program and decides its accesses: the main function, the others in their order, and the main function once more when it is called like them.</summary>
+    /// <summary>
+    /// Lifts a program and decides its accesses: the main function, the others in their order, and the main function once more when it is called like them. What it returns is used
+    /// again by the next lifting on this thread.
+    /// </summary>
     public static IrFunction[] LiftProgram(EbpfCode code, LiftFacts facts)
     {
+        EbpfLifter lifter = t_instance ??= new EbpfLifter();
         var functions = new IrFunction[code.Functions.Length + (code.CallsMain ? 1 : 0)];
         for (int i = 0; i < functions.Length; i++)
         {
-            functions[i] = Lift(code, i < code.Functions.Length ? code.Functions[i] : 0, facts, i == 0);
-            AccessProofs.Decide(functions[i], facts);
+            functions[i] = lifter.FunctionAt(i);
+            lifter.Run(functions[i], code, i < code.Functions.Length ? code.Functions[i] : 0, facts, i == 0);
+            lifter._proofs.Decide(functions[i], facts);
         }
         return functions;
     }
 
-    /// <summary>Lifts the function that starts at a slot.</summary>
-    public static IrFunction Lift(EbpfCode code, int start, LiftFacts facts, bool isMain) => new EbpfLifter(code, start, facts, isMain).Run();
-
-    private IrFunction Run()
+    private IrFunction FunctionAt(int index)
     {
+        if (index >= FunctionsKept)
+            return new IrFunction();
+        if (index == _functions.Count)
+            _functions.Add(new IrFunction());
+        else if (_functions[index].Values.Length > ValuesKept)
+            _functions[index] = new IrFunction(); // one large program should not take memory for ever
+        _functions[index].Clear();
+        return _functions[index];
+    }
+
+    private void Run(IrFunction f, EbpfCode code, int start, LiftFacts facts, bool isMain)
+    {
+        (_f, _code, _start, _facts, _isMain) = (f, code, start, facts, isMain);
+        _make = new IrArithmetic(f);
+        _flow.Compute(code, start);
+        _stack.Compute(code);
+        Reserve(_flow.Count);
         FillUses();
         _flow.ComputeLiveness();
         int entry = _f.NewBlock();
@@ -75,27 +85,42 @@ internal sealed partial class EbpfLifter
         Prologue();
         foreach (int b in _flow.Ordered)
         {
-            _env = Enter(b);
+            Enter(b);
             _block = _irBlocks[b];
             LiftBlock(b);
-            _exit[b] = _env;
+            _env.AsSpan(0, VariableCount).CopyTo(ExitOf(b));
+            _isLifted[b] = true;
         }
         foreach (int b in _flow.Ordered)
             PassArguments(b);
-        return _f;
     }
+
+    private void Reserve(int blocks)
+    {
+        if (_isLifted.Length < blocks)
+        {
+            int room = Math.Max(32, blocks * 2);
+            _isLifted = new bool[room];
+            _known = new (int, int, int)[room];
+            _edges = new (int, bool)[room * 2];
+            _irBlocks = new int[room];
+        }
+        if (_exit.Length < blocks * VariableCount)
+            _exit = new int[blocks * VariableCount * 2];
+        if (_env.Length < VariableCount)
+        {
+            _env = new int[VariableCount * 2];
+            _other = new int[VariableCount * 2];
+        }
+        Array.Clear(_isLifted, 0, blocks);
+        Array.Clear(_known, 0, blocks);
+    }
+
+    private Span<int> ExitOf(int block) => _exit.AsSpan(block * VariableCount, VariableCount);
 
     private void Prologue()
     {
-        _env = new int[VariableCount];
-        for (int r = 1; r <= Limits.CallArgumentsMax; r++)
-            _env[r] = _f.Intern(IrOp.Param, 8, 0, 0, (ulong)r, -1);
-        if (_isMain)
-        {
-            _env[1] = _f.Const64(Region.AddressOf(Region.Context, 0));
-            for (int r = 3; r <= Limits.CallArgumentsMax; r++)
-                _env[r] = IrFunction.Zero;
-        }
+        SetArguments(_env);
         Add(new IrEffect { Kind = IrEffectKind.Fuel, Code = _code.SizeOf(_start), Origin = _start });
         int frame = FramePointer();
         int bottom = -_stack.MemoryBottom + 15 & ~15;
@@ -106,53 +131,73 @@ internal sealed partial class EbpfLifter
 
     private int FramePointer() => _isMain ? _f.Const64(Region.AddressOf(Region.Stack, Limits.StackBytesMax)) : _f.Intern(IrOp.Frame, 8, 0, 0, 0, -1);
 
-    // The variables on entry of a block: its one predecessor's, or phis where the ways in differ.
-    private int[] Enter(int b)
+    // The variables where the function starts.
+    private void SetArguments(Span<int> env)
     {
-        List<int> preds = _flow.Preds[b];
+        env[..VariableCount].Clear();
+        for (int r = 1; r <= Limits.CallArgumentsMax; r++)
+            env[r] = _isMain && r > 2 ? IrFunction.Zero : _f.Intern(IrOp.Param, 8, 0, 0, (ulong)r, -1);
+        if (_isMain)
+            env[1] = _f.Const64(Region.AddressOf(Region.Context, 0));
+    }
+
+    // The variables on entry of a block: its one predecessor's, or phis where the ways in differ.
+    private void Enter(int b)
+    {
+        ReadOnlySpan<int> preds = _flow.PredsOf(b);
         ref FlowBlock block = ref _flow.Blocks[b];
-        if (b == 0 && preds.Count == 0)
-            return _env;
-        if (b != 0 && preds.Count == 1)
-            return Leave(preds[0], b);
-        int[] env = new int[VariableCount];
-        bool isHead = b == 0 || preds.Exists(pred => _exit[pred] is null);
-        var ways = new List<int[]>();
-        if (b == 0)
-            ways.Add(_env);
-        foreach (int pred in preds)
-            if (_exit[pred] is not null)
-                ways.Add(Leave(pred, b));
-        for (ulong live = block.LiveIn; live != 0; live &= live - 1)
+        if (b == 0 && preds.Length == 0)
+            return; // as the prologue left them
+        if (b != 0 && preds.Length == 1)
         {
-            int v = BitOperations.TrailingZeroCount(live);
-            bool differs = isHead && (block.LoopDefs >> v & 1) != 0;
-            for (int w = 1; w < ways.Count; w++)
-                differs |= ways[w][v] != ways[0][v];
-            env[v] = ways.Count > 0 ? ways[0][v] : IrFunction.Zero;
-            if (differs)
-            {
-                env[v] = _f.AddPhi(_irBlocks[b], block.Start);
-                _phis.Add((b, v, env[v]));
-            }
+            Leave(preds[0], b, _env);
+            return;
         }
-        return env;
+        ulong differ = 0;
+        bool isHead = b == 0;
+        int ways = b == 0 ? 1 : 0;
+        foreach (int pred in preds)
+        {
+            if (!_isLifted[pred])
+            {
+                isHead = true;
+                continue;
+            }
+            Leave(pred, b, ways == 0 ? _env : _other);
+            if (ways++ > 0)
+                for (ulong live = block.LiveIn & ~differ; live != 0; live &= live - 1)
+                    if (_env[BitOperations.TrailingZeroCount(live)] != _other[BitOperations.TrailingZeroCount(live)])
+                        differ |= live & 0 - live;
+        }
+        if (isHead)
+            differ |= block.LoopDefs;
+        for (int v = 0; v < VariableCount; v++)
+        {
+            if ((block.LiveIn >> v & 1) == 0 || ways == 0)
+                _env[v] = IrFunction.Zero;
+            if ((block.LiveIn & differ) >> v << 63 != 0)
+                _env[v] = AddPhi(b, v);
+        }
+    }
+
+    private int AddPhi(int b, int variable)
+    {
+        int number = _f.PhiCount;
+        if (number >= _phiVariables.Length)
+            Array.Resize(ref _phiVariables, number * 2);
+        _phiVariables[number] = variable;
+        return _f.AddPhi(_irBlocks[b], _flow.Blocks[b].Start);
     }
 
     // The variables that a block passes to one of its successors, with what the branch between them has shown.
-    private int[] Leave(int from, int to)
+    private void Leave(int from, int to, Span<int> env)
     {
-        int[] env = _exit[from];
+        env = env[..VariableCount];
+        ExitOf(from).CopyTo(env);
         (int value, int whenTaken, int whenNext) = _known[from];
         ref FlowBlock block = ref _flow.Blocks[from];
-        if (value <= 0 || block.Taken == block.Next)
-            return (int[])env.Clone();
-        int known = block.Taken == to ? whenTaken : whenNext;
-        int[] changed = (int[])env.Clone();
-        for (int v = 0; v < changed.Length; v++)
-            if (changed[v] == value)
-                changed[v] = known;
-        return changed;
+        if (value > 0 && block.Taken != block.Next)
+            env.Replace(value, block.Taken == to ? whenTaken : whenNext);
     }
 
     private void PassArguments(int b)
@@ -161,41 +206,28 @@ internal sealed partial class EbpfLifter
         PassArguments(b, block.Taken, _edges[b * 2]);
         if (block.Next >= 0 && block.Next != block.Taken)
             PassArguments(b, block.Next, _edges[b * 2 + 1]);
-        if (b == 0) // the way in from outside
-            PassArguments(EntryArguments(), 0, (_f.Entry, true));
+        if (b == 0 && _f.Blocks[_irBlocks[0]].Phi >= 0) // the way in from outside
+        {
+            SetArguments(_env);
+            Pass(0, (_f.Entry, true));
+        }
     }
 
     private void PassArguments(int from, int to, (int Block, bool IsTrue) edge)
     {
-        if (to >= 0 && _f.Blocks[_irBlocks[to]].Phi >= 0)
-            PassArguments(Leave(from, to), to, edge);
-    }
-
-    private int[] EntryArguments()
-    {
-        int[] env = new int[VariableCount];
-        for (int r = 1; r <= Limits.CallArgumentsMax; r++)
-            env[r] = _f.Intern(IrOp.Param, 8, 0, 0, (ulong)r, -1);
-        if (_isMain)
-        {
-            env[1] = _f.Const64(Region.AddressOf(Region.Context, 0));
-            Array.Clear(env, 3, 3);
-        }
-        return env;
-    }
-
-    private void PassArguments(int[] env, int to, (int Block, bool IsTrue) edge)
-    {
-        int first = _f.Blocks[_irBlocks[to]].Phi;
-        if (first < 0)
+        if (to < 0 || _f.Blocks[_irBlocks[to]].Phi < 0)
             return;
-        var args = new List<int>();
-        for (int p = first; p >= 0; p = _f.Phis[p].Next)
-        {
-            int phi = _f.Phis[p].Value;
-            args.Add(env[_phis.Find(entry => entry.Phi == phi).Variable]);
-        }
-        int start = _f.AddEdgeArgs([.. args]);
+        Leave(from, to, _env);
+        Pass(to, edge);
+    }
+
+    private void Pass(int to, (int Block, bool IsTrue) edge)
+    {
+        int count = 0;
+        Span<int> args = stackalloc int[FirstSlot + StackSlots.SlotsMax];
+        for (int p = _f.Blocks[_irBlocks[to]].Phi; p >= 0; p = _f.Phis[p].Next)
+            args[count++] = _env[_phiVariables[p]];
+        int start = _f.AddEdgeArgs(args[..count]);
         if (edge.IsTrue)
             _f.Blocks[edge.Block].TrueArgs = start;
         else
@@ -211,14 +243,14 @@ internal sealed partial class EbpfLifter
         {
             last = slot;
             ref DecodedInsn insn = ref _code.Decoded[slot];
-            if (Flow.IsBranch(insn) || Flow.EndsFlow(insn))
+            if (Flow.EndsBlock(insn))
             {
                 End(b, slot, insn);
                 ended = true;
                 break;
             }
             LiftInsn(slot, insn);
-            if (insn.Code == LdImm64)
+            if (insn.Step == Flow.LdImm64Step)
                 slot++;
         }
         if (!ended)

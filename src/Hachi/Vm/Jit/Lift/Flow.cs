@@ -19,65 +19,87 @@ internal struct FlowBlock
     /// <summary>Variables written somewhere in the loop that this block heads; 0 when it heads none.</summary>
     public ulong LoopDefs;
 
-    /// <summary>Position in reverse post-order, or -1 when it cannot be reached.</summary>
+    /// <summary>Position in reverse post-order.</summary>
     public int Rank;
 }
 
-/// <summary>The flow graph of one function: what can be reached from its first slot.</summary>
+/// <summary>The flow graph of one function: what can be reached from its first slot. An instance keeps its storage and may be used again.</summary>
 internal sealed class Flow
 {
-    private readonly EbpfCode _code;
-    private readonly List<int> _order = [];
-    private readonly int[] _blockAt; // by slot, -1 where no block starts
-    private FlowBlock[] _blocks = [];
+    private const byte Reached = 1, Leader = 2, Branches = 1, Ends = 2;
 
-    /// <summary>Builds it.</summary>
-    public Flow(EbpfCode code, int start)
-    {
-        _code = code;
-        _blockAt = new int[code.Decoded.Length];
-        Array.Fill(_blockAt, -1);
-        FindBlocks(start);
-        Order();
-    }
+    private static readonly byte[] s_kinds = Kinds();
+
+    private EbpfCode _code = null!;
+    private int[] _blockAt = []; // by slot, -1 where no block starts
+    private byte[] _marks = [];
+    private int[] _order = new int[32], _starts = new int[32], _work = new int[64], _predStart = new int[33], _preds = new int[64], _seen = new int[32];
+    private FlowBlock[] _blocks = new FlowBlock[32];
+    private int _first, _generation;
 
     /// <summary>The blocks; the first is the entry.</summary>
     public FlowBlock[] Blocks => _blocks;
 
-    /// <summary>Blocks that can be reached, in reverse post-order.</summary>
-    public List<int> Ordered => _order;
+    /// <summary>Number of blocks.</summary>
+    public int Count { get; private set; }
 
-    /// <summary>Predecessors of each block (an edge twice when both ways of a branch lead there).</summary>
-    public List<int>[] Preds { get; private set; } = [];
+    /// <summary>The blocks in reverse post-order.</summary>
+    public ReadOnlySpan<int> Ordered => _order.AsSpan(_first, Count);
 
-    /// <summary>The block that starts at a slot.</summary>
-    public int BlockAt(int slot) => _blockAt[slot];
+    /// <summary>Predecessors of a block (one twice when both ways of a branch lead there).</summary>
+    public ReadOnlySpan<int> PredsOf(int block) => _preds.AsSpan(_predStart[block], _predStart[block + 1] - _predStart[block]);
 
     /// <summary>Whether a block starts at a slot.</summary>
     public bool IsLeader(int slot) => _blockAt[slot] >= 0;
 
+    /// <summary>Builds it.</summary>
+    public void Compute(EbpfCode code, int start)
+    {
+        _code = code;
+        int slots = code.Decoded.Length + 1;
+        if (_blockAt.Length < slots)
+        {
+            _blockAt = new int[slots * 2];
+            _marks = new byte[slots * 2];
+        }
+        _blockAt.AsSpan(0, slots).Fill(-1);
+        _marks.AsSpan(0, slots).Clear();
+        FindBlocks(start);
+        FindPreds();
+        Order();
+    }
+
     /// <summary>Computes what is live on entry of each block and what loops write, from the uses and definitions that were filled in.</summary>
     public void ComputeLiveness()
     {
-        bool changed = true;
-        while (changed)
+        bool changed = true, loops = true;
+        ReadOnlySpan<int> order = Ordered;
+        while (changed && loops)
         {
-            changed = false;
-            for (int n = _order.Count - 1; n >= 0; n--)
+            changed = loops = false;
+            for (int n = order.Length - 1; n >= 0; n--)
             {
-                ref FlowBlock block = ref _blocks[_order[n]];
+                ref FlowBlock block = ref _blocks[order[n]];
                 ulong live = 0;
                 if (block.Taken >= 0)
+                {
                     live |= _blocks[block.Taken].LiveIn;
+                    loops |= _blocks[block.Taken].Rank <= n;
+                }
                 if (block.Next >= 0)
+                {
                     live |= _blocks[block.Next].LiveIn;
+                    loops |= _blocks[block.Next].Rank <= n;
+                }
                 live = block.Uses | live & ~block.Defs;
                 changed |= live != block.LiveIn;
                 block.LiveIn = live;
             }
         }
-        foreach (int b in _order)
-            foreach (int pred in Preds[b])
+        if (!loops)
+            return;
+        foreach (int b in order)
+            foreach (int pred in PredsOf(b))
                 if (_blocks[pred].Rank >= _blocks[b].Rank)
                     _blocks[b].LoopDefs |= LoopDefs(b, pred);
     }
@@ -87,59 +109,80 @@ internal sealed class Flow
     private ulong LoopDefs(int head, int latch)
     {
         ulong defs = _blocks[head].Defs;
-        bool[] seen = new bool[_blocks.Length];
-        seen[head] = true;
-        var work = new Stack<int>();
-        work.Push(latch);
-        while (work.Count > 0)
+        int generation = ++_generation, top = 0;
+        _seen[head] = generation;
+        Push(ref top, latch);
+        while (top > 0)
         {
-            int b = work.Pop();
-            if (seen[b])
+            int b = _work[--top];
+            if (_seen[b] == generation)
                 continue;
-            seen[b] = true;
+            _seen[b] = generation;
             if (b == 0)
                 return ulong.MaxValue;
             defs |= _blocks[b].Defs;
-            foreach (int pred in Preds[b])
-                work.Push(pred);
+            foreach (int pred in PredsOf(b))
+                Push(ref top, pred);
         }
         return defs;
     }
 
+    private void Push(ref int top, int item)
+    {
+        if (top == _work.Length)
+            Array.Resize(ref _work, top * 2);
+        _work[top++] = item;
+    }
+
     private void FindBlocks(int start)
     {
-        const byte reached = 1, leader = 2;
         DecodedInsn[] code = _code.Decoded;
-        byte[] marks = new byte[code.Length + 1];
-        var work = new Stack<int>();
-        work.Push(start);
-        marks[start] = leader;
-        while (work.Count > 0)
+        byte[] marks = _marks;
+        int top = 0, last = start;
+        Push(ref top, start);
+        marks[start] = Leader;
+        while (top > 0)
         {
-            for (int slot = work.Pop(); (marks[slot] & reached) == 0;)
+            for (int slot = _work[--top]; (marks[slot] & Reached) == 0;)
             {
-                marks[slot] |= reached;
+                marks[slot] |= Reached;
+                last = Math.Max(last, slot);
                 ref DecodedInsn insn = ref code[slot];
-                if (IsBranch(insn))
+                int kind = s_kinds[insn.Step];
+                if ((kind & Branches) != 0)
                 {
-                    marks[insn.Offset] |= leader;
-                    work.Push(insn.Offset);
-                    marks[slot + 1] |= leader;
+                    marks[insn.Offset] |= Leader;
+                    Push(ref top, insn.Offset);
+                    marks[slot + 1] |= Leader;
                 }
-                if (EndsFlow(insn))
+                if ((kind & Ends) != 0)
                     break;
-                slot += insn.Code == LdImm64 ? 2 : 1;
+                slot += insn.Step == LdImm64Step ? 2 : 1;
             }
         }
-        var starts = new List<int> { start };
-        for (int slot = 0; slot < code.Length; slot++)
-            if (marks[slot] == (reached | leader) && slot != start)
-                starts.Add(slot);
-        _blocks = new FlowBlock[starts.Count];
-        for (int i = 0; i < starts.Count; i++)
-            _blockAt[starts[i]] = i;
-        for (int i = 0; i < starts.Count; i++)
-            Cut(ref _blocks[i], starts[i]);
+        Count = 0;
+        AddBlock(start);
+        for (int slot = 0; slot <= last; slot++)
+            if (marks[slot] == (Reached | Leader) && slot != start)
+                AddBlock(slot);
+        for (int i = 0; i < Count; i++)
+            Cut(ref _blocks[i], _starts[i]);
+    }
+
+    private void AddBlock(int start)
+    {
+        if (Count == _blocks.Length)
+        {
+            int length = Count * 2;
+            Array.Resize(ref _blocks, length);
+            Array.Resize(ref _starts, length);
+            _order = new int[length];
+            _seen = new int[length];
+            _predStart = new int[length + 1];
+            _preds = new int[length * 2];
+        }
+        _blockAt[start] = Count;
+        _starts[Count++] = start;
     }
 
     private void Cut(ref FlowBlock block, int start)
@@ -150,11 +193,11 @@ internal sealed class Flow
         while (true)
         {
             ref DecodedInsn insn = ref code[slot];
-            int next = slot + (insn.Code == LdImm64 ? 2 : 1);
-            if (IsBranch(insn))
+            int next = slot + (insn.Step == LdImm64Step ? 2 : 1), kind = s_kinds[insn.Step];
+            if ((kind & Branches) != 0)
                 block.Taken = _blockAt[insn.Offset];
-            bool ends = EndsFlow(insn), cut = IsBranch(insn) || ends || _blockAt[next] >= 0;
-            if (cut && !ends)
+            bool cut = kind != 0 || _blockAt[next] >= 0;
+            if (cut && (kind & Ends) == 0)
                 block.Next = _blockAt[next];
             slot = next;
             if (cut)
@@ -167,46 +210,78 @@ internal sealed class Flow
             (block.Taken, block.Next) = (block.Next, -1);
     }
 
+    private void FindPreds()
+    {
+        Array.Clear(_predStart, 0, Count + 1);
+        for (int b = 0; b < Count; b++)
+        {
+            if (_blocks[b].Taken >= 0)
+                _predStart[_blocks[b].Taken]++;
+            if (_blocks[b].Next >= 0)
+                _predStart[_blocks[b].Next]++;
+        }
+        int sum = 0;
+        for (int b = 0; b < Count; b++)
+            _predStart[b] = sum += _predStart[b]; // the end of each range; filling moves it to the start
+        _predStart[Count] = sum;
+        for (int b = Count - 1; b >= 0; b--)
+        {
+            if (_blocks[b].Next >= 0)
+                _preds[--_predStart[_blocks[b].Next]] = b;
+            if (_blocks[b].Taken >= 0)
+                _preds[--_predStart[_blocks[b].Taken]] = b;
+        }
+    }
+
     private void Order()
     {
-        var stack = new Stack<(int Block, int Stage)>();
-        stack.Push((0, 0));
-        bool[] seen = new bool[_blocks.Length];
-        seen[0] = true;
-        Preds = new List<int>[_blocks.Length];
-        for (int b = 0; b < Preds.Length; b++)
-            Preds[b] = [];
-        while (stack.Count > 0)
+        const int leave = 1 << 30;
+        int generation = ++_generation, top = 0, next = Count;
+        Push(ref top, 0);
+        while (top > 0)
         {
-            (int b, int stage) = stack.Pop();
-            if (stage == 2)
+            int b = _work[--top];
+            if (b >= leave)
             {
-                _order.Add(b);
+                _order[--next] = b - leave;
                 continue;
             }
-            stack.Push((b, stage + 1));
-            int next = stage == 0 ? _blocks[b].Taken : _blocks[b].Next;
-            if (next < 0)
+            if (_seen[b] == generation)
                 continue;
-            Preds[next].Add(b);
-            if (!seen[next])
-            {
-                seen[next] = true;
-                stack.Push((next, 0));
-            }
+            _seen[b] = generation;
+            Push(ref top, b + leave);
+            if (_blocks[b].Next >= 0)
+                Push(ref top, _blocks[b].Next);
+            if (_blocks[b].Taken >= 0)
+                Push(ref top, _blocks[b].Taken);
         }
-        _order.Reverse();
-        for (int n = 0; n < _order.Count; n++)
+        _first = next; // 0: all blocks can be reached
+        for (int n = 0; n < Count; n++)
             _blocks[_order[n]].Rank = n;
     }
 
+    /// <summary>The step of a wide load.</summary>
+    public static ushort LdImm64Step { get; } = Step.Of(LdImm64);
+
     /// <summary>Whether an instruction may go on at its target.</summary>
-    public static bool IsBranch(in DecodedInsn insn)
-    {
-        int op = insn.Code & OpMask;
-        return insn.Code < DecodedInsn.Form1 && IsJump(insn.Code & 0xff) && op is not (Opcode.Call or Exit);
-    }
+    public static bool IsBranch(in DecodedInsn insn) => (s_kinds[insn.Step] & Branches) != 0;
 
     /// <summary>Whether control never goes on behind an instruction.</summary>
-    public static bool EndsFlow(in DecodedInsn insn) => insn.Code is (Jmp | Exit) or (Jmp | Ja) or (Jmp32 | Ja) or EbpfCode.Trap;
+    public static bool EndsFlow(in DecodedInsn insn) => (s_kinds[insn.Step] & Ends) != 0;
+
+    /// <summary>Whether an instruction is the last of its block.</summary>
+    public static bool EndsBlock(in DecodedInsn insn) => s_kinds[insn.Step] != 0;
+
+    private static byte[] Kinds()
+    {
+        byte[] kinds = new byte[Fusion.Behind];
+        for (int step = 0; step < kinds.Length; step++)
+        {
+            int code = Step.CodeOf((ushort)step), op = code & OpMask;
+            bool branches = code < DecodedInsn.Form1 && IsJump(code & 0xff) && op is not (Opcode.Call or Exit);
+            bool ends = code is (Jmp | Exit) or (Jmp | Ja) or (Jmp32 | Ja) or EbpfCode.Trap;
+            kinds[step] = (byte)((branches ? Branches : 0) | (ends ? Ends : 0));
+        }
+        return kinds;
+    }
 }

@@ -10,80 +10,106 @@ namespace Hachi.Vm.Jit.Lift;
 /// </summary>
 internal sealed class StackSlots
 {
-    private const int NotStack = int.MinValue, SomeStack = int.MaxValue, SlotsMax = 48;
+    /// <summary>Variables at most.</summary>
+    public const int SlotsMax = 48;
+
+    private const int NotStack = int.MinValue, SomeStack = int.MaxValue, Frame = Limits.StackBytesMax, Disagree = 255, Registers = Limits.Registers;
 
     private readonly Flow _flow;
-    private readonly EbpfCode _code;
     private readonly Func<int, int, int> _keyBytes;
-    private readonly Dictionary<int, int> _sizes = []; // offset => size, 0 when accesses disagree
+    private readonly byte[] _sizes = new byte[Frame]; // by offset above the frame's lowest byte; 0: not accessed
+    private readonly sbyte[] _slots = new sbyte[Frame]; // by offset, the number of the variable, or -1
+    private readonly List<int> _offsets = [];
     private readonly List<(int Offset, int Size)> _memory = [];
-    private readonly Dictionary<int, int> _slots = [];
-    private readonly Dictionary<int, (int Offset, int Size)> _accesses = [];
+    private EbpfCode _code = null!;
+    private int[] _accessAt = [], _entry = []; // by instruction: 1 + offset; by block: its registers
+    private byte[] _accessSize = [];
+    private bool[] _isEntered = [];
     private bool _escapes;
 
-    /// <summary>Looks through a function.</summary>
-    /// <param name="code">The code.</param>
-    /// <param name="flow">Its flow graph.</param>
+    /// <summary>For functions of one flow graph after the other.</summary>
+    /// <param name="flow">The flow graph.</param>
     /// <param name="keyBytes">For a helper call (slot, argument register): bytes that the lifter reads itself from an address there, or -1 when the helper gets the address.</param>
-    public StackSlots(EbpfCode code, Flow flow, Func<int, int, int> keyBytes)
+    public StackSlots(Flow flow, Func<int, int, int> keyBytes) => (_flow, _keyBytes) = (flow, keyBytes);
+
+    /// <summary>Looks through a function, which the flow graph shows already.</summary>
+    public void Compute(EbpfCode code)
     {
         _code = code;
-        _flow = flow;
-        _keyBytes = keyBytes;
+        Count = MemoryBottom = 0;
+        _escapes = false;
+        foreach (int offset in _offsets)
+            _sizes[offset] = 0;
+        _offsets.Clear();
+        _memory.Clear();
+        if (_accessAt.Length < code.Decoded.Length)
+        {
+            _accessAt = new int[code.Decoded.Length * 2];
+            _accessSize = new byte[code.Decoded.Length * 2];
+        }
+        _accessAt.AsSpan(0, code.Decoded.Length).Clear();
         Look();
         if (_escapes)
-            MemoryBottom = -Limits.StackBytesMax;
+            MemoryBottom = -Frame;
         else
             Choose();
     }
 
     /// <summary>Number of slots.</summary>
-    public int Count => _slots.Count;
+    public int Count { get; private set; }
 
     /// <summary>Whether any stack memory stays memory, and from which offset (below r10) on.</summary>
     public int MemoryBottom { get; private set; }
 
     /// <summary>The variable (from 0) that the instruction in a slot reads or writes in place of memory, or -1.</summary>
-    public int VariableAt(int insn) =>
-        _accesses.TryGetValue(insn, out (int Offset, int Size) access) && _slots.TryGetValue(access.Offset, out int slot) && _sizes[access.Offset] == access.Size ? slot : -1;
+    public int VariableAt(int insn)
+    {
+        int at = _accessAt[insn] - 1;
+        return at < 0 || _escapes || _sizes[at] != _accessSize[insn] ? -1 : _slots[at];
+    }
 
+    // What registers hold only becomes less known from round to round, and then all is given up: so what a round has noted holds in the next.
     private void Look()
     {
-        int[][] entry = new int[_flow.Blocks.Length][];
-        entry[0] = new int[Limits.Registers];
-        Array.Fill(entry[0], NotStack);
-        entry[0][Limits.FramePointer] = 0;
-        bool changed = true;
-        for (int round = 0; changed && !_escapes; round++)
+        if (_isEntered.Length < _flow.Count)
         {
-            changed = false;
-            _sizes.Clear();
-            _memory.Clear();
-            _accesses.Clear();
+            _isEntered = new bool[_flow.Count * 2];
+            _entry = new int[_flow.Count * 2 * Registers];
+        }
+        _isEntered.AsSpan(0, _flow.Count).Clear();
+        Span<int> r = stackalloc int[Registers];
+        r.Fill(NotStack);
+        r[Limits.FramePointer] = 0;
+        Join(0, r);
+        bool again = true;
+        while (again && !_escapes)
+        {
+            again = false;
             foreach (int b in _flow.Ordered)
             {
-                if (entry[b] is null)
-                    continue;
-                int[] r = [.. entry[b]];
+                _entry.AsSpan(b * Registers, Registers).CopyTo(r);
                 ref FlowBlock block = ref _flow.Blocks[b];
                 for (int slot = block.Start; slot < block.End && !_escapes; slot++)
                 {
                     Step(slot, r);
-                    if (_code.Decoded[slot].Code == LdImm64)
+                    if (_code.Decoded[slot].Step == Flow.LdImm64Step)
                         slot++;
                 }
-                changed |= Join(entry, block.Taken, r) | Join(entry, block.Next, r);
+                if (block.Taken >= 0)
+                    again |= Join(block.Taken, r) && _flow.Blocks[block.Taken].Rank <= block.Rank;
+                if (block.Next >= 0)
+                    again |= Join(block.Next, r) && _flow.Blocks[block.Next].Rank <= block.Rank;
             }
         }
     }
 
-    private static bool Join(int[][] entry, int block, int[] r)
+    private bool Join(int block, ReadOnlySpan<int> r)
     {
-        if (block < 0)
-            return false;
-        if (entry[block] is not { } old)
+        Span<int> old = _entry.AsSpan(block * Registers, Registers);
+        if (!_isEntered[block])
         {
-            entry[block] = [.. r];
+            _isEntered[block] = true;
+            r.CopyTo(old);
             return true;
         }
         bool changed = false;
@@ -97,7 +123,7 @@ internal sealed class StackSlots
         return changed;
     }
 
-    private void Step(int slot, int[] r)
+    private void Step(int slot, Span<int> r)
     {
         ref DecodedInsn insn = ref _code.Decoded[slot];
         int cls = insn.Code & ClassMask;
@@ -115,10 +141,10 @@ internal sealed class StackSlots
         else if ((insn.Code & 0xff) is (Jmp | Opcode.Call) or (Jmp | Opcode.Call | X))
             Call(slot, insn, r);
         else if (cls == Ld)
-            Array.Fill(r, NotStack, 0, 6);
+            r[..6].Fill(NotStack);
     }
 
-    private static void Arithmetic(in DecodedInsn insn, int[] r)
+    private static void Arithmetic(in DecodedInsn insn, Span<int> r)
     {
         int dst = r[insn.Dst], src = (insn.Code & SourceMask) != 0 ? r[insn.Src] : NotStack;
         switch (insn.Code)
@@ -138,7 +164,7 @@ internal sealed class StackSlots
         }
     }
 
-    private void Write(int slot, in DecodedInsn insn, int[] r)
+    private void Write(int slot, in DecodedInsn insn, Span<int> r)
     {
         if ((insn.Code & ClassMask) == Stx && r[insn.Src] != NotStack)
             _escapes = true; // an address goes to memory
@@ -171,18 +197,27 @@ internal sealed class StackSlots
             return;
         }
         int at = pointer + offset;
-        _accesses[insn] = (at, size);
         if (!IsInFrame(at, size))
+        {
             _escapes = true; // another frame's, or none: let the check decide
-        else if (!_sizes.TryGetValue(at, out int other))
-            _sizes[at] = size;
-        else if (other != size)
-            _sizes[at] = 0;
+            return;
+        }
+        at += Frame;
+        (_accessAt[insn], _accessSize[insn]) = (at + 1, (byte)size);
+        if (_sizes[at] == 0)
+        {
+            _sizes[at] = (byte)size;
+            _offsets.Add(at);
+        }
+        else if (_sizes[at] != size)
+        {
+            _sizes[at] = Disagree;
+        }
     }
 
     private static bool IsInFrame(int offset, int size) => offset >= -Limits.StackBytesMax && offset + size <= 0;
 
-    private void Call(int slot, in DecodedInsn insn, int[] r)
+    private void Call(int slot, in DecodedInsn insn, Span<int> r)
     {
         for (int a = 1; a <= Limits.CallArgumentsMax; a++)
         {
@@ -194,24 +229,29 @@ internal sealed class StackSlots
             else if (bytes > 0)
                 Access(slot, r[a], 0, bytes);
         }
-        Array.Fill(r, NotStack, 0, 6);
+        r[..6].Fill(NotStack);
     }
 
     private void Choose()
     {
-        foreach ((int offset, int size) in _sizes.OrderBy(pair => pair.Key))
+        _offsets.Sort();
+        int bottom = 0;
+        for (int i = 0; i < _offsets.Count; i++)
         {
-            bool alone = size != 0 && _slots.Count < SlotsMax;
-            foreach ((int other, int otherSize) in _sizes)
-                alone &= other == offset || other + (otherSize == 0 ? 8 : otherSize) <= offset || offset + size <= other;
+            int at = _offsets[i], size = _sizes[at];
+            bool alone = size != Disagree && Count < SlotsMax && (i == 0 || EndOf(_offsets[i - 1]) <= at) && (i == _offsets.Count - 1 || at + size <= _offsets[i + 1]);
+            for (int before = i - 2; before >= 0 && alone && _offsets[before] > at - 8; before--)
+                alone = EndOf(_offsets[before]) <= at;
             foreach ((int other, int otherSize) in _memory)
-                alone &= other + otherSize <= offset || offset + size <= other;
-            if (alone)
-                _slots[offset] = _slots.Count;
-            else
-                MemoryBottom = Math.Min(MemoryBottom, offset);
+                alone &= other + otherSize + Frame <= at || at + size <= other + Frame;
+            _slots[at] = alone ? (sbyte)Count++ : (sbyte)-1;
+            if (!alone)
+                bottom = Math.Min(bottom, at - Frame);
         }
         foreach ((int offset, _) in _memory)
-            MemoryBottom = Math.Min(MemoryBottom, offset);
+            bottom = Math.Min(bottom, offset);
+        MemoryBottom = bottom;
     }
+
+    private int EndOf(int offset) => offset + (_sizes[offset] == Disagree ? 8 : _sizes[offset]);
 }

@@ -8,35 +8,31 @@ namespace Hachi.Vm.Jit.Ranges;
 
 /// <summary>
 /// Decides for every access of a lifted function what its check must still do: nothing, where the ranges show that it lies in its region; look at one region first, where they
-/// tell which; everything otherwise.
+/// tell which; everything otherwise. An instance keeps its storage and may be used again.
 /// </summary>
 internal sealed class AccessProofs
 {
     private const int StepsMax = 8, PacketStartId = -2;
 
-    private readonly IrFunction _f;
     private readonly BlockGraph _graph = new();
-    private readonly LiftFacts _facts;
-    private readonly RangeAnalysis _ranges;
+    private readonly RangeAnalysis _ranges = new();
     private readonly List<(int Base, long Bytes, int Block)> _packet = [];
-
-    private AccessProofs(IrFunction f, LiftFacts facts)
-    {
-        _f = f;
-        _facts = facts;
-        _graph.Compute(f);
-        _ranges = new RangeAnalysis(f, _graph, !facts.MovesPacket);
-        if (!facts.MovesPacket)
-            CollectPacketFacts();
-    }
+    private IrFunction _f = null!;
+    private LiftFacts _facts = null!;
 
     /// <summary>Sets <see cref="IrEffect.Access"/> and <see cref="IrEffect.Region"/> of every checked access.</summary>
-    public static void Decide(IrFunction f, LiftFacts facts)
+    public void Decide(IrFunction f, LiftFacts facts)
     {
         for (int e = 0; e < f.EffectCount; e++)
             if (IsOpen(f.Effects[e]))
             {
-                new AccessProofs(f, facts).Decide();
+                (_f, _facts) = (f, facts);
+                _packet.Clear();
+                _graph.Compute(f);
+                _ranges.Compute(f, _graph, !facts.MovesPacket);
+                if (!facts.MovesPacket)
+                    CollectPacketFacts();
+                Decide();
                 return;
             }
     }

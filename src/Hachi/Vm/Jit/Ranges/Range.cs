@@ -27,7 +27,7 @@ internal enum RangeBase : byte
 /// <param name="Hi">The greatest.</param>
 /// <param name="KnownBits">How many low bits are known.</param>
 /// <param name="Low">Those bits.</param>
-internal readonly record struct Range(RangeBase Base, ulong Lo, ulong Hi, int KnownBits = 0, ulong Low = 0)
+internal readonly record struct Range(RangeBase Base, ulong Lo, ulong Hi, byte KnownBits = 0, ushort Low = 0)
 {
     /// <summary>Packets are shorter than this, and so are offsets into them.</summary>
     public const long PacketMax = 1L << 32;
@@ -41,10 +41,12 @@ internal readonly record struct Range(RangeBase Base, ulong Lo, ulong Hi, int Kn
     public static Range Nothing => default;
 
     /// <summary>One number.</summary>
-    public static Range Of(ulong value) => new(RangeBase.Zero, value, value, KnownBitsMax, value & (1ul << KnownBitsMax) - 1);
+    public static Range Of(ulong value) => Make(RangeBase.Zero, value, value, KnownBitsMax, value);
 
     /// <summary>All numbers of so many bits.</summary>
     public static Range Bits(int bits) => bits >= 64 ? All : new(RangeBase.Zero, 0, (1ul << bits) - 1);
+
+    private static Range Make(RangeBase from, ulong lo, ulong hi, int known, ulong low) => new(from, lo, hi, (byte)known, (ushort)(low & (1ul << known) - 1));
 
     /// <summary>Whether it is one number.</summary>
     public bool IsConst => Base == RangeBase.Zero && Lo == Hi;
@@ -63,8 +65,8 @@ internal readonly record struct Range(RangeBase Base, ulong Lo, ulong Hi, int Kn
             return this;
         if (Base != other.Base)
             return All;
-        int known = Math.Min(Math.Min(KnownBits, other.KnownBits), BitOperations.TrailingZeroCount(Low ^ other.Low | 1ul << KnownBitsMax));
-        return new Range(Base, Less(Lo, other.Lo) ? Lo : other.Lo, Less(Hi, other.Hi) ? other.Hi : Hi, known, Low & (1ul << known) - 1).Rounded();
+        int known = Math.Min(Math.Min(KnownBits, other.KnownBits), BitOperations.TrailingZeroCount((uint)(Low ^ other.Low) | 1u << KnownBitsMax));
+        return Make(Base, Less(Lo, other.Lo) ? Lo : other.Lo, Less(Hi, other.Hi) ? other.Hi : Hi, known, Low).Rounded();
     }
 
     /// <summary>What is left when it is at least and at most so much (in its own base).</summary>
@@ -81,7 +83,7 @@ internal readonly record struct Range(RangeBase Base, ulong Lo, ulong Hi, int Kn
         : value == Hi ? (this with { Hi = Hi - 1 }).Rounded() : this;
 
     /// <summary>The low 32 bits.</summary>
-    public Range Low32() => IsNumber && Hi <= uint.MaxValue ? this : (Bits(32) with { KnownBits = IsNumber ? KnownBits : 0, Low = IsNumber ? Low : 0 }).Rounded();
+    public Range Low32() => IsNumber && Hi <= uint.MaxValue ? this : Make(RangeBase.Zero, 0, uint.MaxValue, IsNumber ? KnownBits : 0, Low).Rounded();
 
     /// <summary>Its sum with another, in so many bits.</summary>
     public Range Add(in Range other, int size)
@@ -89,13 +91,13 @@ internal readonly record struct Range(RangeBase Base, ulong Lo, ulong Hi, int Kn
         if (IsSigned || other.IsSigned)
             return AddToBase(other);
         int known = Math.Min(KnownBits, other.KnownBits);
-        ulong low = Low + other.Low & (1ul << known) - 1, max = size == 8 ? ulong.MaxValue : uint.MaxValue;
+        ulong low = (ulong)Low + other.Low, max = size == 8 ? ulong.MaxValue : uint.MaxValue;
         if (other.IsConst && other.Lo > max / 2) // a negative number
         {
             ulong less = 0 - other.Lo & max;
-            return Lo >= less ? new Range(RangeBase.Zero, Lo - less, Hi - less, known, low) : new Range(RangeBase.Zero, 0, max, known, low).Rounded();
+            return Lo >= less ? Make(RangeBase.Zero, Lo - less, Hi - less, known, low) : Make(RangeBase.Zero, 0, max, known, low).Rounded();
         }
-        return Hi <= max - other.Hi && other.Hi <= max ? new Range(RangeBase.Zero, Lo + other.Lo, Hi + other.Hi, known, low) : new Range(RangeBase.Zero, 0, max, known, low).Rounded();
+        return Hi <= max - other.Hi && other.Hi <= max ? Make(RangeBase.Zero, Lo + other.Lo, Hi + other.Hi, known, low) : Make(RangeBase.Zero, 0, max, known, low).Rounded();
     }
 
     private Range AddToBase(in Range other)
@@ -108,7 +110,7 @@ internal readonly record struct Range(RangeBase Base, ulong Lo, ulong Hi, int Kn
         if (other.Lo > other.Hi || (lo ^ hi) < 0 || Math.Abs((double)lo) > PacketMax || Math.Abs((double)hi) > PacketMax || Math.Abs((double)(long)Lo) > PacketMax << 2 || Math.Abs((double)(long)Hi) > PacketMax << 2)
             return All;
         int known = Math.Min(KnownBits, other.KnownBits);
-        return new Range(Base, (ulong)((long)Lo + lo), (ulong)((long)Hi + hi), known, Low + other.Low & (1ul << known) - 1);
+        return Make(Base, (ulong)((long)Lo + lo), (ulong)((long)Hi + hi), known, (ulong)Low + other.Low);
     }
 
     /// <summary>Its difference to another.</summary>
@@ -121,7 +123,7 @@ internal readonly record struct Range(RangeBase Base, ulong Lo, ulong Hi, int Kn
         if (!IsNumber || !other.IsNumber || Lo < other.Hi)
             return Bits(size * 8);
         int known = Math.Min(KnownBits, other.KnownBits);
-        return new Range(RangeBase.Zero, Lo - other.Hi, Hi - other.Lo, known, Low - other.Low & (1ul << known) - 1);
+        return Make(RangeBase.Zero, Lo - other.Hi, Hi - other.Lo, known, (ulong)Low - other.Low);
     }
 
     /// <summary>Its product with another.</summary>
@@ -130,15 +132,15 @@ internal readonly record struct Range(RangeBase Base, ulong Lo, ulong Hi, int Kn
         if (!IsNumber || !other.IsNumber || Math.BigMul(Hi, other.Hi, out ulong hi) != 0 || hi > (size == 8 ? ulong.MaxValue : uint.MaxValue))
             return Bits(size * 8);
         int zeros = Math.Min(KnownBitsMax, Zeros() + other.Zeros());
-        return new Range(RangeBase.Zero, Lo * other.Lo, hi, zeros);
+        return Make(RangeBase.Zero, Lo * other.Lo, hi, zeros, 0);
     }
 
     /// <summary>Shifted left by a constant.</summary>
     public Range ShiftLeft(int count, int size) => Multiply(Of(1ul << count), size) is var product && IsNumber && KnownBits > 0
-        ? product with { KnownBits = Math.Min(KnownBitsMax, KnownBits + count), Low = Low << count & (1ul << Math.Min(KnownBitsMax, KnownBits + count)) - 1 } : product;
+        ? Make(product.Base, product.Lo, product.Hi, Math.Min(KnownBitsMax, KnownBits + count), (ulong)Low << count) : product;
 
     /// <summary>How many low bits are known to be 0.</summary>
-    private int Zeros() => Math.Min(KnownBits, BitOperations.TrailingZeroCount(Low | 1ul << KnownBitsMax));
+    private int Zeros() => Math.Min(KnownBits, BitOperations.TrailingZeroCount(Low | 1u << KnownBitsMax));
 
     private bool Less(ulong a, ulong b) => IsSigned ? (long)a < (long)b : a < b;
 

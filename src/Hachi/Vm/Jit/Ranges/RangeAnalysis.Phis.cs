@@ -6,58 +6,158 @@ namespace Hachi.Vm.Jit.Ranges;
 /// <content>Phis: a fixed point over the loops.</content>
 internal sealed partial class RangeAnalysis
 {
+    private Range[] _incoming = new Range[16];
+
     private void SolvePhis()
     {
-        for (int round = 0; ; round++)
+        foreach (int b in _graph.Order)
+            for (int p = _f.Blocks[b].Phi; p >= 0; p = _f.Phis[p].Next)
+                _phi[_f.Phis[p].Value] = _isWanted[_f.Phis[p].Value] ? Range.Nothing : Range.All;
+        bool grew = true, widened = false;
+        for (int round = 0; grew; round++)
         {
-            bool grew = false;
+            grew = false;
             foreach (int b in _graph.Order)
-                for (int p = _f.Blocks[b].Phi; p >= 0; p = _f.Phis[p].Next)
-                    grew |= Grow(b, _f.Phis[p].Value, round);
-            if (!grew)
-                break;
-            if (round >= RoundsMax)
+                if (_f.Blocks[b].Phi >= 0)
+                    grew |= Grow(b, round, ref widened);
+            if (!_graph.HasLoops)
+                return; // every way into a block was known when it was looked at
+            if (grew && round >= RoundsMax)
             {
                 GiveUp();
-                break;
+                grew = false;
             }
         }
-        Narrow();
-        if (_graph.HasLoops)
-        {
-            foreach (int b in _graph.Order)
-                if (_graph.LoopOf(b) == b && _f.Blocks[b].Phi >= 0)
-                    CountRounds(b);
+        if (widened)
             Narrow();
+        bool counted = false;
+        foreach (int b in _graph.Order)
+            if (_graph.LoopOf(b) == b && _f.Blocks[b].Phi >= 0)
+                counted |= CountRounds(b);
+        if (counted)
+            Narrow();
+    }
+
+    // The phis that accesses and the packet's ends depend on, by operands or by what branches say of them: others need no range.
+    private void FindWanted()
+    {
+        _isWanted.AsSpan(0, _f.ValueCount).Clear();
+        int top = 0;
+        foreach (int b in _graph.Order)
+        {
+            ref IrBlock block = ref _f.Blocks[b];
+            for (int e = block.FirstEffect; e >= 0; e = _f.Effects[e].Next)
+                if (_f.Effects[e].HasAddress && _f.Effects[e].Access == IrAccess.Checked)
+                    Want(_f.Effects[e].Address, ref top);
+            if (_trustsPacket && block.End == IrEnd.Branch && block.Compare is IrCompare.Gt64 or IrCompare.Ge64)
+            {
+                Want(block.A, ref top);
+                Want(block.B, ref top);
+            }
+        }
+        Span<int> operands = stackalloc int[3];
+        while (top > 0)
+        {
+            int value = _work[--top];
+            for (int i = _firstFact[value]; i >= 0; i = _facts[i].Next)
+            {
+                Want(_facts[i].A, ref top);
+                Want(_facts[i].B, ref top);
+            }
+            ref IrValue v = ref _f.Values[value];
+            if (v.Op == IrOp.Phi)
+            {
+                WantIncoming((int)v.Imm, value, ref top);
+                continue;
+            }
+            int count = Placement.Operands(v, operands);
+            for (int i = 0; i < count; i++)
+                Want(operands[i], ref top);
         }
     }
 
-    private bool Grow(int block, int phi, int round)
+    private void Want(int value, ref int top)
     {
-        Range old = _phi[phi], made = old.Union(Incoming(block, phi));
-        if (made == old)
-            return false;
-        if (round >= WidenAfter && old.Base != RangeBase.None && made.Base == old.Base)
-            made = Widen(old, made);
-        _phi[phi] = made;
-        _changed = true;
-        return true;
+        if (_isWanted[value])
+            return;
+        _isWanted[value] = true;
+        _work[top++] = value;
     }
 
-    // One step down from what widening made too large; each step is sound, since a fixed point stays one.
+    // What is passed to a phi, and the other phis there that a branch looks at: they may count the rounds.
+    private void WantIncoming(int block, int phi, ref int top)
+    {
+        int index = 0, at = 0;
+        for (int p = _f.Blocks[block].Phi; p >= 0; p = _f.Phis[p].Next, index++)
+        {
+            if (_f.Phis[p].Value == phi)
+                at = index;
+            else if (_firstFact[_f.Phis[p].Value] >= 0)
+                Want(_f.Phis[p].Value, ref top);
+        }
+        foreach (int b in _graph.PredsOf(block))
+        {
+            ref IrBlock pred = ref _f.Blocks[b];
+            for (int s = 0; s < BlockGraph.SuccessorCount(pred); s++)
+                if (BlockGraph.Successor(pred, s) == block)
+                    Want(_f.EdgeArgs[BlockGraph.ArgsOf(pred, s) + at], ref top);
+        }
+    }
+
+    private bool Grow(int block, int round, ref bool widened)
+    {
+        Receive(block);
+        bool grew = false;
+        int index = 0;
+        for (int p = _f.Blocks[block].Phi; p >= 0; p = _f.Phis[p].Next)
+        {
+            ref Range phi = ref _phi[_f.Phis[p].Value];
+            Range old = phi, made = old.Union(_incoming[index++]);
+            if (made == old || !_isWanted[_f.Phis[p].Value])
+                continue;
+            if (round >= WidenAfter && old.Base != RangeBase.None && made.Base == old.Base)
+            {
+                made = Widen(old, made);
+                widened = true;
+            }
+            phi = made;
+            grew = true;
+        }
+        if (grew)
+            Changed();
+        return grew;
+    }
+
+    // Steps down from what widening made too large; each step is sound, since a fixed point stays one.
     private void Narrow()
     {
-        for (int round = 0; round < 2; round++)
+        bool changed = true;
+        for (int round = 0; round < 2 && changed; round++)
+        {
+            changed = false;
             foreach (int b in _graph.Order)
-                for (int p = _f.Blocks[b].Phi; p >= 0; p = _f.Phis[p].Next)
-                {
-                    int phi = _f.Phis[p].Value;
-                    Range made = Incoming(b, phi), old = _phi[phi];
-                    if (made.Base == RangeBase.None || old.IsNumber && !made.IsNumber)
-                        continue;
-                    _phi[phi] = made.Base == old.Base ? made.Within(old.Lo, old.Hi) : made;
-                    _changed = true;
-                }
+                if (_f.Blocks[b].Phi >= 0)
+                    changed |= Narrow(b);
+        }
+    }
+
+    private bool Narrow(int block)
+    {
+        Receive(block);
+        bool changed = false;
+        int index = 0;
+        for (int p = _f.Blocks[block].Phi; p >= 0; p = _f.Phis[p].Next)
+        {
+            ref Range phi = ref _phi[_f.Phis[p].Value];
+            Range made = _incoming[index++], old = phi;
+            if (made.Base == RangeBase.None || old.IsNumber && !made.IsNumber || !_isWanted[_f.Phis[p].Value])
+                continue;
+            phi = made.Base == old.Base ? made.Within(old.Lo, old.Hi) : made;
+            changed |= phi != old;
+        }
+        if (changed)
+            Changed();
+        return changed;
     }
 
     private void GiveUp()
@@ -65,12 +165,19 @@ internal sealed partial class RangeAnalysis
         foreach (int b in _graph.Order)
             for (int p = _f.Blocks[b].Phi; p >= 0; p = _f.Phis[p].Next)
                 _phi[_f.Phis[p].Value] = Range.All;
-        _changed = true;
+        Changed();
     }
 
-    private Range Incoming(int block, int phi)
+    // What the phis of a block are passed on all ways into it, in the order of its list.
+    private void Receive(int block)
     {
-        Range range = Range.Nothing;
+        int count = 0;
+        for (int p = _f.Blocks[block].Phi; p >= 0; p = _f.Phis[p].Next)
+        {
+            if (count == _incoming.Length)
+                Array.Resize(ref _incoming, count * 2);
+            _incoming[count++] = Range.Nothing;
+        }
         ReadOnlySpan<int> preds = _graph.PredsOf(block);
         for (int i = 0; i < preds.Length; i++)
         {
@@ -78,10 +185,15 @@ internal sealed partial class RangeAnalysis
                 continue; // both ways of one branch: taken together below
             ref IrBlock pred = ref _f.Blocks[preds[i]];
             for (int s = 0; s < BlockGraph.SuccessorCount(pred); s++)
-                if (BlockGraph.Successor(pred, s) == block)
-                    range = range.Union(OnEdge(preds[i], s, Argument(block, phi, pred, s)));
+            {
+                if (BlockGraph.Successor(pred, s) != block)
+                    continue;
+                int args = BlockGraph.ArgsOf(pred, s), n = 0;
+                for (int p = _f.Blocks[block].Phi; p >= 0; p = _f.Phis[p].Next, n++)
+                    if (_isWanted[_f.Phis[p].Value])
+                        _incoming[n] = _incoming[n].Union(OnEdge(preds[i], s, _f.EdgeArgs[args + n]));
+            }
         }
-        return range;
     }
 
     private int Argument(int block, int phi, in IrBlock pred, int successor)
@@ -109,12 +221,12 @@ internal sealed partial class RangeAnalysis
         {
             if (hi > old.Hi)
             {
-                int index = Array.BinarySearch(_thresholds, hi);
+                int index = _thresholds.BinarySearch(hi);
                 hi = _thresholds[index >= 0 ? index : ~index];
             }
             if (lo < old.Lo)
             {
-                int index = Array.BinarySearch(_thresholds, lo);
+                int index = _thresholds.BinarySearch(lo);
                 lo = index >= 0 ? lo : ~index == 0 ? 0 : _thresholds[~index - 1];
             }
         }
@@ -132,13 +244,13 @@ internal sealed partial class RangeAnalysis
     }
 
     // A phi that grows by a constant each round, and stays below a bound, bounds the rounds; the rounds bound all phis that grow by constants.
-    private void CountRounds(int head)
+    private bool CountRounds(int head)
     {
         ulong rounds = ulong.MaxValue;
         for (int p = _f.Blocks[head].Phi; p >= 0; p = _f.Phis[p].Next)
         {
             int phi = _f.Phis[p].Value;
-            if (!Step(head, phi, out Range start, out long step) || !start.IsNumber || !_phi[phi].IsNumber || step == 0)
+            if (!_isWanted[phi] || !Step(head, phi, out Range start, out long step) || !start.IsNumber || !_phi[phi].IsNumber || step == 0)
                 continue;
             Range range = _phi[phi];
             if (step > 0 && range.Hi < ulong.MaxValue && range.Hi >= start.Lo)
@@ -147,20 +259,26 @@ internal sealed partial class RangeAnalysis
                 rounds = Math.Min(rounds, (start.Hi - range.Lo) / (ulong)-step);
         }
         if (rounds > 1ul << 31)
-            return;
+            return false;
+        bool changed = false;
         for (int p = _f.Blocks[head].Phi; p >= 0; p = _f.Phis[p].Next)
         {
             int phi = _f.Phis[p].Value;
-            if (!Step(head, phi, out Range start, out long step) || start.Base == RangeBase.None || Math.Abs(step) > 1 << 20)
+            if (!_isWanted[phi] || !Step(head, phi, out Range start, out long step) || start.Base == RangeBase.None || Math.Abs(step) > 1 << 20)
                 continue;
             long far = (long)rounds * step;
             Range moved = far < 0 ? start.Add(Range.Of((ulong)far), 8) : start.Add(new Range(RangeBase.Zero, (ulong)far, (ulong)far), 8);
             if (moved.Base != start.Base || moved.IsNumber && far < 0 && start.Lo < (ulong)-far || moved.IsNumber && moved.Hi - moved.Lo != start.Hi - start.Lo)
                 continue;
             Range bound = new(start.Base, far < 0 ? moved.Lo : start.Lo, far < 0 ? start.Hi : moved.Hi);
-            _phi[phi] = _phi[phi].Base == bound.Base ? _phi[phi].Within(bound.Lo, bound.Hi) : bound;
-            _changed = true;
+            Range old = _phi[phi];
+            _phi[phi] = old.Base == bound.Base ? old.Within(bound.Lo, bound.Hi) : bound;
+            if (_phi[phi] == old)
+                continue;
+            changed = true;
+            Changed();
         }
+        return changed;
     }
 
     // Whether a phi of a loop's head starts with something and grows by one constant on every way back.

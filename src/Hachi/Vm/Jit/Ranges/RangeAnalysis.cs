@@ -14,18 +14,18 @@ internal sealed partial class RangeAnalysis
 {
     private const int DepthMax = 48, RoundsMax = 14, WidenAfter = 2;
 
-    private readonly IrFunction _f;
-    private readonly BlockGraph _graph;
-    private readonly bool _trustsPacket;
-    private readonly Range[] _phi;
-    private readonly Range[] _memo;
-    private readonly int[] _memoAt;
-    private readonly int[] _firstFact;
+    private IrFunction _f = null!;
+    private BlockGraph _graph = null!;
+    private bool _trustsPacket;
+    private Range[] _phi = [], _memo = [];
+    private int[] _memoAt = [], _firstFact = [];
+    private bool[] _isWanted = [];
+    private int[] _work = [];
     private readonly List<Fact> _facts = [];
-    private readonly int[] _enter, _leave; // intervals of the dominator tree
-    private ulong[] _thresholds = [];
-    private int _generation, _block, _depth;
-    private bool _changed;
+    private int[] _enter = [], _leave = []; // intervals of the dominator tree
+    private readonly List<ulong> _thresholds = [];
+    private int _generation, _era, _block, _depth;
+    private bool _isSettled;
 
     /// <summary>What a branch says of a value (or of the value plus a constant), in all blocks that one block dominates.</summary>
     private readonly record struct Fact(int Block, IrCompare Compare, int A, int B, bool Holds, int Next, ulong Plus = 0);
@@ -34,35 +34,64 @@ internal sealed partial class RangeAnalysis
     /// <param name="f">The function.</param>
     /// <param name="graph">Its blocks.</param>
     /// <param name="trustsPacket">Whether the packet stays where it is while the function runs.</param>
-    public RangeAnalysis(IrFunction f, BlockGraph graph, bool trustsPacket)
+    public void Compute(IrFunction f, BlockGraph graph, bool trustsPacket)
     {
-        _f = f;
-        _graph = graph;
-        _trustsPacket = trustsPacket;
-        _phi = new Range[f.ValueCount];
-        _memo = new Range[f.ValueCount];
-        _memoAt = new int[f.ValueCount];
-        _firstFact = new int[f.ValueCount];
-        Array.Fill(_firstFact, -1);
-        _enter = new int[f.BlockCount];
-        _leave = new int[f.BlockCount];
+        (_f, _graph, _trustsPacket) = (f, graph, trustsPacket);
+        if (_phi.Length < f.ValueCount)
+        {
+            int room = Math.Max(128, f.ValueCount * 2);
+            _phi = new Range[room];
+            _memo = new Range[room];
+            _memoAt = new int[room];
+            _firstFact = new int[room];
+            _isWanted = new bool[room];
+            _work = new int[room];
+        }
+        if (_enter.Length < f.BlockCount)
+        {
+            _enter = new int[Math.Max(64, f.BlockCount * 2)];
+            _leave = new int[_enter.Length];
+        }
+        if (_generation > int.MaxValue / 2)
+        {
+            Array.Clear(_memoAt); // so that no number of an earlier function comes again
+            _generation = _era = 0;
+        }
+        _generation++;
+        _era++;
+        _block = -1;
+        _firstFact.AsSpan(0, f.ValueCount).Fill(-1);
         NumberDominators();
         CollectFacts();
-        if (f.PhiCount > 0)
-            SolvePhis();
+        if (f.PhiCount == 0)
+            return;
+        FindWanted();
+        SolvePhis();
     }
 
     /// <summary>What a value can be wherever a block runs.</summary>
     public Range At(int value, int block)
     {
-        if (block != _block || _changed)
+        Enter(block);
+        return Get(value);
+    }
+
+    // What is known of values is kept while the same block is looked at; of those that no fact bears on (not even from afar), until a phi changes.
+    private void Enter(int block)
+    {
+        if (block != _block)
         {
             _block = block;
             _generation++;
-            _changed = false;
         }
         _depth = 0;
-        return Get(value);
+        _isSettled = true;
+    }
+
+    private void Changed()
+    {
+        _generation++;
+        _era++;
     }
 
     private Range Get(int value)
@@ -70,19 +99,36 @@ internal sealed partial class RangeAnalysis
         ref IrValue v = ref _f.Values[value];
         if (v.Op == IrOp.Const)
             return Range.Of(v.Imm);
-        if (_memoAt[value] == _generation)
+        int at = _memoAt[value];
+        if (at == -_era)
             return _memo[value];
+        if (at == _generation)
+        {
+            _isSettled = false;
+            return _memo[value];
+        }
         if (_depth >= DepthMax)
+        {
+            _isSettled = false;
             return Range.All;
+        }
         _depth++;
+        bool outer = _isSettled;
+        _isSettled = true;
         _memoAt[value] = _generation;
         _memo[value] = Range.All; // for a fact that leads back here
         Range range = Compute(v, value);
         for (int i = _firstFact[value]; i >= 0; i = _facts[i].Next)
+        {
+            _isSettled = false;
             if (Dominates(_facts[i].Block, _block))
                 range = Sharpen(range, value, _facts[i]);
+        }
         _depth--;
         _memo[value] = range;
+        if (_isSettled)
+            _memoAt[value] = -_era;
+        _isSettled &= outer;
         return range;
     }
 
@@ -245,40 +291,43 @@ internal sealed partial class RangeAnalysis
 
     private void NumberDominators()
     {
-        var children = new List<int>?[_f.BlockCount];
-        foreach (int b in _graph.Order)
-            if (_graph.DominatorOf(b) is var parent && parent != b)
-                (children[parent] ??= []).Add(b);
-        var stack = new Stack<(int Block, int Child)>();
-        int clock = 1;
-        stack.Push((_f.Entry, 0));
-        _enter[_f.Entry] = clock++;
-        while (stack.Count > 0)
+        ReadOnlySpan<int> order = _graph.Order;
+        foreach (int b in order)
+            _leave[b] = 1;
+        for (int i = order.Length - 1; i > 0; i--)
+            _leave[_graph.DominatorOf(order[i])] += _leave[order[i]]; // how many blocks it dominates
+        int root = order[0];
+        _enter[root] = 0;
+        for (int i = 1; i < order.Length; i++)
         {
-            (int b, int child) = stack.Pop();
-            if (children[b] is { } list && child < list.Count)
-            {
-                stack.Push((b, child + 1));
-                _enter[list[child]] = clock++;
-                stack.Push((list[child], 0));
-            }
-            else
-            {
-                _leave[b] = clock++;
-            }
+            // A block takes the last numbers that are left of those of its dominator.
+            int b = order[i], parent = _graph.DominatorOf(b);
+            _enter[b] = _leave[parent] - _leave[b];
+            (_leave[parent], _leave[b]) = (_enter[b], _enter[b] + _leave[b]);
+        }
+        for (int i = order.Length - 1; i >= 0; i--)
+            _leave[order[i]] = _enter[order[i]];
+        for (int i = order.Length - 1; i > 0; i--)
+        {
+            int parent = _graph.DominatorOf(order[i]);
+            _leave[parent] = Math.Max(_leave[parent], _leave[order[i]]);
         }
     }
 
     private void CollectFacts()
     {
-        var numbers = new List<ulong> { 0, 1, 255, 65535, uint.MaxValue, 1ul << 32, ulong.MaxValue };
+        _facts.Clear();
+        _thresholds.Clear();
         foreach (int b in _graph.Order)
         {
             ref IrBlock block = ref _f.Blocks[b];
             if (block.End != IrEnd.Branch)
                 continue;
-            AddThresholds(numbers, block.A, block.B);
-            AddThresholds(numbers, block.B, block.A);
+            if (_graph.HasLoops)
+            {
+                AddThresholds(block.A, block.B);
+                AddThresholds(block.B, block.A);
+            }
             if (block.True == block.False)
                 continue;
             if (_graph.PredsOf(block.True).Length == 1)
@@ -286,19 +335,21 @@ internal sealed partial class RangeAnalysis
             if (_graph.PredsOf(block.False).Length == 1)
                 AddFact(block, block.False, holds: false);
         }
-        numbers.Sort();
-        _thresholds = [.. numbers];
+        if (!_graph.HasLoops)
+            return;
+        _thresholds.AddRange([0, 1, 255, 65535, uint.MaxValue, 1ul << 32, ulong.MaxValue]);
+        _thresholds.Sort();
     }
 
     // Only comparisons of what loops count: others would make the climb long.
-    private void AddThresholds(List<ulong> numbers, int value, int compared)
+    private void AddThresholds(int value, int compared)
     {
         if (_f.Values[value].Op != IrOp.Const || !IsCounted(compared))
             return;
         ulong k = _f.Values[value].Imm;
-        numbers.Add(k - 1);
-        numbers.Add(k);
-        numbers.Add(k + 1);
+        _thresholds.Add(k - 1);
+        _thresholds.Add(k);
+        _thresholds.Add(k + 1);
     }
 
     private bool IsCounted(int value)

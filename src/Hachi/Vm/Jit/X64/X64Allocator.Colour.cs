@@ -60,8 +60,7 @@ internal sealed partial class X64Allocator
         if (_f.Blocks[b].Phi < 0 && b != _f.Entry)
             return;
         StartAtEnd(b);
-        for (int i = _selector.List.EndOf(b) - 1; i >= _selector.List.StartOf(b); i--)
-            StepOver(ref _selector.List.Insns[i]);
+        StepOverBlock(_graph.RankOf(b));
         for (int p = _f.Blocks[b].Phi; p >= 0; p = _f.Phis[p].Next)
             if (HasPlace(_f.Phis[p].Value) && !IsLive(_number[_f.Phis[p].Value]))
                 Free(_number[_f.Phis[p].Value]);
@@ -90,6 +89,8 @@ internal sealed partial class X64Allocator
     private void FreeLast(in Lir insn, bool isLate, bool late)
     {
         const int firstOfAddress = 3;
+        if ((insn.Last & (1 << Lir.OperandCount) - 1) == 0 || (late && !isLate))
+            return;
         for (int o = 0; o < Lir.OperandCount; o++)
         {
             if ((insn.Last & (1 << o)) == 0)

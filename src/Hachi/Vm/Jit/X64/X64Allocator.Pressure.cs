@@ -77,7 +77,8 @@ internal sealed partial class X64Allocator
         if (clobbers != 0)
             KeepAcross(clobbers);
         ushort forbidden = insn.Op == LirOp.Atomic ? clobbers : (ushort)0; // its operands are read when those have changed
-        for (int o = 0; o < Lir.OperandCount; o++)
+        int operands = (insn.C & insn.Base & insn.Index) == Lir.None ? 2 : Lir.OperandCount;
+        for (int o = 0; o < operands; o++)
         {
             int number = NumberOf(insn.Operand(o));
             if (number < 0 || _spilled[number])
@@ -86,7 +87,7 @@ internal sealed partial class X64Allocator
             if (!IsLive(number))
                 insn.Last |= (byte)(1 << o);
         }
-        for (int o = 0; o < Lir.OperandCount; o++)
+        for (int o = 0; o < operands; o++)
             Add(NumberOf(insn.Operand(o)));
         Limit(most);
     }

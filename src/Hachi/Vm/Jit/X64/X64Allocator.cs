@@ -27,7 +27,7 @@ internal sealed partial class X64Allocator
     private ushort[] _forbidden = new ushort[64];
     private Reg[] _reg = new Reg[64], _want = new Reg[64];
     private bool[] _spilled = new bool[64];
-    private ulong[] _in = new ulong[64], _live = new ulong[16];
+    private ulong[] _in = new ulong[64], _reads = new ulong[64], _writes = new ulong[64], _live = new ulong[16];
     private int _count, _words, _liveCount;
     private IrFunction _f = null!;
     private X64Lowering _lowering = null!;
@@ -122,22 +122,29 @@ internal sealed partial class X64Allocator
 
     private void FindLiveness()
     {
-        int n = _graph.Count;
-        if (_in.Length < n * _words)
-            _in = new ulong[n * _words * 2];
+        int n = _graph.Count, sets = n * _words;
+        if (_in.Length < sets)
+        {
+            _in = new ulong[sets * 2];
+            _reads = new ulong[sets * 2];
+            _writes = new ulong[sets * 2];
+        }
         if (_live.Length < _words)
             _live = new ulong[_words * 2];
-        Array.Clear(_in, 0, n * _words);
-        bool changed = true;
+        Array.Clear(_in, 0, sets);
+        Array.Clear(_reads, 0, sets);
+        Array.Clear(_writes, 0, sets);
         ReadOnlySpan<int> order = _graph.Order;
-        for (int round = 0; changed; round++)
+        for (int rank = 0; rank < n; rank++)
+            Summarise(order[rank], rank);
+        bool changed = true;
+        while (changed)
         {
             changed = false;
             for (int rank = n - 1; rank >= 0; rank--)
             {
                 StartAtEnd(order[rank]);
-                for (int i = _selector.List.EndOf(order[rank]) - 1; i >= _selector.List.StartOf(order[rank]); i--)
-                    StepOver(ref _selector.List.Insns[i]);
+                StepOverBlock(rank);
                 DefineAtStart(order[rank]);
                 Span<ulong> before = _in.AsSpan(rank * _words, _words), now = _live.AsSpan(0, _words);
                 if (before.SequenceEqual(now))
@@ -146,6 +153,47 @@ internal sealed partial class X64Allocator
                 changed = _graph.HasLoops;
             }
         }
+    }
+
+    /// <summary>What the instructions of a block read before they write it, and what they write; and what each use would cost on the stack.</summary>
+    private void Summarise(int b, int rank)
+    {
+        float weight = WeightOf(b);
+        Span<ulong> reads = _reads.AsSpan(rank * _words, _words), writes = _writes.AsSpan(rank * _words, _words);
+        for (int i = _selector.List.EndOf(b) - 1; i >= _selector.List.StartOf(b); i--)
+        {
+            ref Lir insn = ref _selector.List.Insns[i];
+            if (insn.Dst >= 0)
+            {
+                int dst = _number[insn.Dst];
+                _cost[dst] += weight;
+                writes[dst >> 6] |= 1ul << dst;
+                reads[dst >> 6] &= ~(1ul << dst);
+            }
+            Read(insn.A, reads, weight);
+            Read(insn.B, reads, weight);
+            if ((insn.C & insn.Base & insn.Index) == Lir.None)
+                continue;
+            Read(insn.C, reads, weight);
+            Read(insn.Base, reads, weight);
+            Read(insn.Index, reads, weight);
+        }
+    }
+
+    private void Read(int operand, Span<ulong> reads, float weight)
+    {
+        int number = NumberOf(operand);
+        if (number < 0)
+            return;
+        _cost[number] += weight;
+        reads[number >> 6] |= 1ul << number;
+    }
+
+    /// <summary>Takes the live set from the end of a block to its beginning, in front of which its phis and arguments are defined.</summary>
+    private void StepOverBlock(int rank)
+    {
+        for (int w = 0, at = rank * _words; w < _words; w++, at++)
+            _live[w] = _reads[at] | (_live[w] & ~_writes[at]);
     }
 
     /// <summary>Sets the live set to what lives at the end of a block.</summary>
@@ -164,14 +212,6 @@ internal sealed partial class X64Allocator
                 if (HasPlace(_f.Phis[p].Value) && _f.Values[_f.EdgeArgs[args]].Op != IrOp.Const)
                     Set(_number[_f.EdgeArgs[args]]);
         }
-    }
-
-    private void StepOver(ref Lir insn)
-    {
-        if (insn.Dst >= 0)
-            Unset(_number[insn.Dst]);
-        for (int i = 0; i < Lir.OperandCount; i++)
-            Set(NumberOf(insn.Operand(i)));
     }
 
     /// <summary>Takes what a block defines where it starts out of the live set.</summary>
@@ -197,21 +237,12 @@ internal sealed partial class X64Allocator
 
     private float WeightOf(int block) => 1 << (3 * Math.Min(_graph.DepthOf(block), 6));
 
-    /// <summary>What each value would cost on the stack.</summary>
+    /// <summary>What each value would cost on the stack: uses by instructions are counted already.</summary>
     private void Weigh()
     {
         foreach (int b in _graph.Order)
         {
             float weight = WeightOf(b);
-            for (int i = _selector.List.StartOf(b); i < _selector.List.EndOf(b); i++)
-            {
-                ref Lir insn = ref _selector.List.Insns[i];
-                if (insn.Dst >= 0)
-                    _cost[_number[insn.Dst]] += weight;
-                for (int o = 0; o < Lir.OperandCount; o++)
-                    if (NumberOf(insn.Operand(o)) >= 0)
-                        _cost[_number[insn.Operand(o)]] += weight;
-            }
             ref IrBlock block = ref _f.Blocks[b];
             for (int p = block.Phi; p >= 0; p = _f.Phis[p].Next)
                 if (HasPlace(_f.Phis[p].Value))

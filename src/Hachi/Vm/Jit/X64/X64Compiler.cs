@@ -58,7 +58,7 @@ internal sealed class X64Compiler
     {
         if (!IsSupported)
             return null;
-        var unit = new X64Unit(functions);
+        var unit = new X64Unit(functions, _graph);
         if (!Assemble(functions, unit))
             return null;
         nint address = ExecutableMemory.Add(_asm.Code);

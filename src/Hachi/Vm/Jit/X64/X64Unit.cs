@@ -15,7 +15,9 @@ internal sealed class X64Unit
     private readonly int[] _checks = new int[8], _context = [-1, -1];
 
     /// <summary>Looks at the functions of a program.</summary>
-    public X64Unit(IReadOnlyList<IrFunction> functions)
+    /// <param name="functions">The functions, the main one first.</param>
+    /// <param name="graph">Storage.</param>
+    public X64Unit(IReadOnlyList<IrFunction> functions, BlockGraph graph)
     {
         _labels = new int[functions.Count];
         _called = new bool[functions.Count];
@@ -23,12 +25,10 @@ internal sealed class X64Unit
         _entries.AsSpan().Fill(-1);
         _labels.AsSpan().Fill(-1);
         _checks.AsSpan().Fill(-1);
-        var graph = new BlockGraph();
         bool burnsFuel = false, calls = false;
         foreach (IrFunction f in functions)
         {
-            graph.Compute(f);
-            HasLoops |= graph.HasLoops;
+            HasLoops |= graph.MayLoop(f);
             for (int e = 0; e < f.EffectCount; e++)
             {
                 ref IrEffect effect = ref f.Effects[e];
