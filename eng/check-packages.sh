@@ -8,11 +8,11 @@ feed=$root/artifacts/packages
 work=$root/artifacts/consumer
 rm -rf "$feed" "$work"
 mkdir -p "$work"
-for project in Hachi Hachi.Lang Hachi.Linux Hachi.Cli; do
+for project in Hachi Hachi.Lang Hachi.Linux Hachi.Hosting Hachi.Cli; do
     dotnet pack "src/$project" -c Release --artifacts-path artifacts/build -o "$feed" -v q --nologo
 done
 version=$(sed -n 's:.*<Version>\(.*\)</Version>.*:\1:p' Directory.Build.props)
-for package in Hachi Hachi.Lang Hachi.Linux Hachi.Tool; do
+for package in Hachi Hachi.Lang Hachi.Linux Hachi.Hosting Hachi.Tool; do
     [ -f "$feed/$package.$version.nupkg" ] || { echo "dotnet pack made no $package.$version.nupkg"; exit 1; }
 done
 

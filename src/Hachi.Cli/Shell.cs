@@ -129,17 +129,7 @@ internal sealed class Shell : IDisposable
     public void Report(Diagnostic diagnostic, string source)
     {
         FlushQuietly();
-        int start = Math.Clamp(diagnostic.Span.Start, 0, source.Length);
-        int lineStart = start == 0 ? 0 : source.LastIndexOf('\n', start - 1) + 1;
-        int lineEnd = source.IndexOf('\n', start);
-        if (lineStart > 0 || lineEnd >= 0)
-        {
-            // One line of several: show only that, and say which it is.
-            Error.WriteLine($"line {source.AsSpan(0, lineStart).Count('\n') + 1}:");
-            source = source[lineStart..(lineEnd < 0 ? source.Length : lineEnd)];
-            diagnostic = diagnostic with { Span = diagnostic.Span with { Start = start - lineStart } };
-        }
-        Error.WriteLine(Caret.Render(source, diagnostic));
+        Error.WriteLine(Caret.RenderLine(source, diagnostic));
     }
 
     /// <summary>Drops what has not been written yet: its reader is gone.</summary>

@@ -35,6 +35,24 @@ public static class Caret
         return output.ToString();
     }
 
+    /// <summary>As <see cref="Render"/>, for a text of several lines: only the line of the place is shown, behind its number.</summary>
+    /// <param name="text">The text that was compiled.</param>
+    /// <param name="diagnostic">What is wrong with it.</param>
+    /// <param name="columnsMax">Width that the text line may have; at least 40 is used.</param>
+    public static string RenderLine(string text, Diagnostic diagnostic, int columnsMax = 100)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        ArgumentNullException.ThrowIfNull(diagnostic);
+        int start = Math.Clamp(diagnostic.Span.Start, 0, text.Length);
+        int lineStart = start == 0 ? 0 : text.LastIndexOf('\n', start - 1) + 1;
+        int lineEnd = text.IndexOf('\n', start);
+        if (lineStart == 0 && lineEnd < 0)
+            return Render(text, diagnostic, columnsMax);
+        string line = text[lineStart..(lineEnd < 0 ? text.Length : lineEnd)];
+        int number = text.AsSpan(0, lineStart).Count('\n') + 1;
+        return string.Create(CultureInfo.InvariantCulture, $"line {number}:\n{Render(line, diagnostic with { Span = diagnostic.Span with { Start = start - lineStart } }, columnsMax)}");
+    }
+
     private static void Lines(StringBuilder output, string text, TextSpan span, int columnsMax)
     {
         int start = Math.Clamp(span.Start, 0, text.Length);

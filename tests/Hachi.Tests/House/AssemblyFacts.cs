@@ -37,8 +37,8 @@ internal sealed class AssemblyFacts : IDisposable
         Methods = ReadMethods(path);
     }
 
-    /// <summary>The four assemblies.</summary>
-    public static IReadOnlyList<AssemblyFacts> All { get; } = [new("Hachi"), new("Hachi.Lang"), new("Hachi.Linux"), new("Hachi.Cli")];
+    /// <summary>The assemblies of src.</summary>
+    public static IReadOnlyList<AssemblyFacts> All { get; } = [new("Hachi"), new("Hachi.Lang"), new("Hachi.Linux"), new("Hachi.Hosting"), new("Hachi.Cli")];
 
     /// <summary>The assembly of that name.</summary>
     public static AssemblyFacts Of(string name) => All.Single(facts => facts.Name == name);

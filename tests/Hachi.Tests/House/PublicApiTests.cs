@@ -13,6 +13,7 @@ public sealed class PublicApiTests
     [InlineData("Hachi")]
     [InlineData("Hachi.Lang")]
     [InlineData("Hachi.Linux")]
+    [InlineData("Hachi.Hosting")]
     public void Public_api_is_the_checked_one(string assembly)
     {
         string path = Shared.InRepository($"tests/Hachi.Tests/House/PublicApi/{assembly}.txt");

@@ -9,6 +9,7 @@ public sealed class RoomTests
         ["Hachi"] = [["Text"], ["Isa"], ["Uapi"], ["Asm"], ["Btf"], ["Object"], ["Ir"], ["Captures"], ["Verify", "Vm"]],
         ["Hachi.Lang"] = [["Pcap", "Seccomp", "Trace", "CSharp"]],
         ["Hachi.Linux"] = [[""], ["Sys"], ["Kernel"], ["Load"], ["Attach"], ["Events"], ["Symbols"], ["Capture", "Sandbox", "Run"]],
+        ["Hachi.Hosting"] = [[""]],
         ["Hachi.Cli"] = [["Verbs", "Ebpf", "Capture", ""]],
     };
 
@@ -17,6 +18,7 @@ public sealed class RoomTests
         ["Hachi"] = [],
         ["Hachi.Lang"] = ["Hachi"],
         ["Hachi.Linux"] = ["Hachi"],
+        ["Hachi.Hosting"] = ["Hachi", "Hachi.Lang", "Hachi.Linux", "Microsoft.Extensions.DependencyInjection.Abstractions", "Microsoft.Extensions.Hosting.Abstractions", "Microsoft.Extensions.Logging.Abstractions"],
         ["Hachi.Cli"] = ["Hachi", "Hachi.Lang", "Hachi.Linux", "System.CommandLine", "Spectre.Console", "Spectre.Console.Ansi"],
     };
 
@@ -72,7 +74,7 @@ public sealed class RoomTests
         (reference.StartsWith("System.", StringComparison.Ordinal) && reference != "System.CommandLine") || reference is "Microsoft.Win32.Primitives";
 
     private static string ProjectOf(string space) =>
-        space.Split('.') is [_, "Lang" or "Linux" or "Cli", ..] parts ? $"Hachi.{parts[1]}" : "Hachi";
+        space.Split('.') is [_, "Lang" or "Linux" or "Hosting" or "Cli", ..] parts ? $"Hachi.{parts[1]}" : "Hachi";
 
     private static string RoomOf(string project, string space) =>
         space.Length > project.Length && space.StartsWith(project + ".", StringComparison.Ordinal) ? space[(project.Length + 1)..].Split('.')[0] : "";
