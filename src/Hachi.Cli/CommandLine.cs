@@ -26,6 +26,8 @@ internal static class CommandLine
         ParseResult parse = Tree(verb, shell).Parse(args, s_configuration);
         if (parse.Action is HelpWriter)
             return parse;
+        if (parse.CommandResult.Command is { Subcommands.Count: > 0 } group)
+            throw WithoutCommand(group, parse);
         if (UnknownOption(parse) is { } option)
             throw new CommandException($"unknown option '{option}'", OptionHint(option, parse.CommandResult.Command, verb));
         if (parse.Errors.Count > 0)
@@ -60,6 +62,15 @@ internal static class CommandLine
                     if (token.Value.Length > 1 && token.Value[0] == '-' && !ended.Contains(token))
                         return token.Value;
         return parse.UnmatchedTokens.FirstOrDefault(word => word.Length > 1 && word[0] == '-' && !ended.Any(token => token.Value == word));
+    }
+
+    private static CommandException WithoutCommand(Command group, ParseResult parse)
+    {
+        IEnumerable<string> names = group.Subcommands.Select(command => command.Name);
+        string all = $"there are: {string.Join(", ", names)}; hachi {group.Name} --help says what each is for";
+        if (parse.UnmatchedTokens is not [var word, ..])
+            return new CommandException($"{group.Name} needs a command", all);
+        return new CommandException($"{group.Name} has no command '{word}'", Nearest.To(word, names) is { } near ? $"did you mean {near}?" : all);
     }
 
     private static string OptionHint(string word, Command command, IVerb verb)

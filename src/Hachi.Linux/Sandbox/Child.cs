@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Hachi.Linux.Sys;
 
 namespace Hachi.Linux.Sandbox;
@@ -20,6 +19,7 @@ internal static unsafe class Child
         shared->Started = 0;
         shared->Step = ChildStep.None;
         shared->Errno = 0;
+        int* error = SeccompCalls.ErrnoLocation();
         nint pid = SeccompCalls.Raw(data->Clone, data->CloneFlags);
         if (pid != 0)
             return pid;
@@ -47,7 +47,7 @@ internal static unsafe class Child
         Volatile.Write(ref shared->Step, ChildStep.Filtered);
         SeccompCalls.Raw(data->Execve, (nint)data->Path, (nint)data->Arguments, (nint)data->Environment);
     fail:
-        Volatile.Write(ref shared->Errno, Math.Max(1, Marshal.GetLastSystemError()));
+        Volatile.Write(ref shared->Errno, *error == 0 ? 1 : *error);
         SeccompCalls.Raw(data->ExitGroup, Failed);
         for (; ; ) // exit_group is not allowed either: the parent ends it
         {

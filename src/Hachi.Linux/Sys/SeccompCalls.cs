@@ -71,6 +71,14 @@ internal static unsafe partial class SeccompCalls
     [SuppressGCTransition]
     public static partial nint Raw(nint number, nint a = 0, nint b = 0, nint c = 0, nint d = 0, nint e = 0, nint f = 0);
 
+    /// <summary>
+    /// Where the C library keeps this thread's error. A forked child reads it there: <see cref="Marshal.GetLastSystemError"/> is a method of the runtime, which after enough calls
+    /// stops to have it compiled again, and waits for threads that a child does not have.
+    /// </summary>
+    [LibraryImport("libc", EntryPoint = "__errno_location")]
+    [SuppressGCTransition]
+    public static partial int* ErrnoLocation();
+
     /// <summary>Sleeps for less than a millisecond, which <see cref="Thread.Sleep(int)"/> cannot.</summary>
     public static void Pause(int microseconds)
     {
@@ -87,6 +95,6 @@ internal static unsafe partial class SeccompCalls
     public static void Warm()
     {
         Raw(Number("getpid"));
-        Marshal.GetLastSystemError();
+        ErrnoLocation();
     }
 }

@@ -110,6 +110,43 @@ public sealed class SeccompVerbTests : IDisposable
         Assert.Equal((0, ""), (passes.Status, passes.Error));
     }
 
+    [Theory]
+    [InlineData("default errno EPERM\n", "", "allow kill")]
+    [InlineData("default errno EPERM\n", "allow kill(sig == 18 and pid > 1)\n", "allow kill(pid == ")]
+    [InlineData("default allow\n", "errno EACCES kill(sig < 3)\n", "allow kill(sig == 0)")]
+    public void The_suggested_line_allows_a_denied_call(string start, string rules, string expected)
+    {
+        SkipWhereMissing();
+        string[] command = ["--explain-denied", "--", "/bin/sh", "-c", "kill -0 $$; true"];
+        string others = start.Contains("EPERM", StringComparison.Ordinal) ? "allow @default, @basic-io, @file-system, @signal, @io-event, execve, arch_prctl, prctl, ioctl\n" : "";
+        string Denied(string line) => Hachi(["seccomp", "run", "--profile", Write("line.policy", start + line + rules + others), .. command]).Error;
+        string denied = Denied("");
+        Assert.Contains("denied: x86_64 kill(pid = ", denied, StringComparison.Ordinal);
+        string suggested = denied.Split('\n').First(line => line.Contains("allows it: ", StringComparison.Ordinal)).Split("allows it: ")[1];
+        Assert.StartsWith(expected, suggested, StringComparison.Ordinal);
+        if (!suggested.Contains("pid", StringComparison.Ordinal)) // another process, another number
+            Assert.Equal("", Denied(suggested + "\n"));
+    }
+
+    [Fact]
+    public void A_rule_that_denies_a_call_whatever_its_arguments_has_to_be_changed()
+    {
+        SkipWhereMissing();
+        string policy = Write("whole.policy", "default allow\nerrno EACCES kill\n");
+        string said = Hachi("seccomp", "run", "--profile", policy, "--explain-denied", "--", "/bin/sh", "-c", "kill -0 $$; true").Error;
+        Assert.Contains("by the rule in line 2", said, StringComparison.Ordinal);
+        Assert.Contains("to allow it, take kill out of that line", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_missing_or_mistyped_command_is_told()
+    {
+        CommandRun missing = Hachi("seccomp"), mistyped = Hachi("seccomp", "compil");
+        Assert.Equal((2, 2), (missing.Status, mistyped.Status));
+        Assert.Contains("there are: compile, run, learn", missing.Error, StringComparison.Ordinal);
+        Assert.Contains("did you mean compile?", mistyped.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Learned_profiles_are_merged_and_tell_arguments_apart()
     {

@@ -17,17 +17,17 @@ public sealed class HostedScenario
         string folder = Directory.CreateTempSubdirectory("hachi-hosted-").FullName;
         try
         {
-            await File.WriteAllTextAsync(Path.Combine(folder, "sandbox.policy"), "default errno EPERM\nnewer errno ENOSYS\nallow @dotnet\nerrno EROFS mkdir, mkdirat\n");
+            await File.WriteAllTextAsync(Path.Combine(folder, "sandbox.policy"), "default errno EPERM\nnewer errno ENOSYS\nallow @dotnet\nerrno EROFS mkdir, mkdirat\n", TestContext.Current.CancellationToken);
             HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = folder });
             builder.Services.AddSeccompSandbox(options => options.Path = "sandbox.policy");
             var worker = new Worker(folder);
             builder.Services.AddHostedService(_ => worker);
             using IHost host = builder.Build();
-            await host.StartAsync();
+            await host.StartAsync(TestContext.Current.CancellationToken);
             Assert.True(worker.MadeAtStart, "what a service does while it starts is not filtered");
             Assert.Throws<IOException>(() => Directory.CreateDirectory(Path.Combine(folder, "later")));
             Assert.Equal("4", await Task.Run(() => (2 + 2).ToString(System.Globalization.CultureInfo.InvariantCulture)));
-            await host.StopAsync();
+            await host.StopAsync(TestContext.Current.CancellationToken);
         }
         finally
         {

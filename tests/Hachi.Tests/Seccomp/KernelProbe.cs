@@ -119,12 +119,13 @@ internal static unsafe class KernelProbe
     {
         int* shared = plan->Shared;
         shared[2] = 0;
+        int* error = SeccompCalls.ErrnoLocation();
         nint pid = SeccompCalls.Raw(plan->Clone, SeccompCalls.SigChld);
         if (pid != 0)
             return pid;
         if (SeccompCalls.Raw(plan->Prctl, SeccompCalls.PrSetNoNewPrivs, 1) != 0 || SeccompCalls.Raw(plan->Seccomp, SeccompCalls.SetModeFilter, 0, (nint)(&plan->Filter)) != 0)
         {
-            shared[1] = Marshal.GetLastSystemError();
+            shared[1] = *error;
             for (; ; )
             {
             }
@@ -133,7 +134,7 @@ internal static unsafe class KernelProbe
         for (int i = 0; i < plan->Count; i++, call += 8)
         {
             nint result = SeccompCalls.Raw((nint)call[0], (nint)call[1], (nint)call[2], (nint)call[3], (nint)call[4], (nint)call[5], (nint)call[6]);
-            shared[SharedHeader + i] = result == -1 ? Marshal.GetLastSystemError() : -2;
+            shared[SharedHeader + i] = result == -1 ? *error : -2;
             Volatile.Write(ref shared[2], i + 1);
         }
         for (; ; ) // every way to end is closed

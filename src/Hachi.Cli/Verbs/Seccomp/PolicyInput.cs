@@ -142,6 +142,9 @@ internal sealed class PolicyInput
     // Not the numbers of --to ddd, and not those in braces of --to dd.
     private static bool IsPolicy(string text) => IsJson(text) || !(text.TrimStart() is var start && (start.Length == 0 || char.IsAsciiDigit(start[0]) || start[0] == '{'));
 
+    /// <summary>Whether a policy is an OCI profile; otherwise it is in the policy language.</summary>
+    public static bool IsProfile(string policy) => IsJson(policy);
+
     private static bool IsJson(string text) => text.TrimStart() is ['{', .. var rest] && !rest.TrimStart().StartsWith("0x", StringComparison.Ordinal);
 
     private static string Decode(byte[] content) => Encoding.UTF8.GetString(content);

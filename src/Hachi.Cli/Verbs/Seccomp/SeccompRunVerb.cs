@@ -80,8 +80,23 @@ internal sealed class SeccompRunVerb : IVerb
         shell.Error.WriteLine((denied.Action.Kind == SeccompActionKind.UserNotif ? "notified: " : "denied: ") + line);
         if (explanation.Verdict is { } verdict)
             shell.Error.WriteLine("  " + SeccompExplainVerb.Reason(verdict, text));
-        if (explanation.Suggestion() is { } suggestion)
-            shell.Error.WriteLine("  this entry of syscalls allows it: " + suggestion);
+        if (Remedy(explanation, text) is { } remedy)
+            shell.Error.WriteLine("  " + remedy);
+    }
+
+    private static string? Remedy(SeccompExplanation explanation, string text)
+    {
+        SeccompRule? rule = explanation.Verdict?.Rule;
+        string name = explanation.Call?.Name ?? "the call";
+        if (!PolicyInput.IsProfile(text))
+        {
+            if (explanation.SuggestedLine() is { } line)
+                return $"this line{(rule is null ? "" : " in front of it")} allows it: {line}";
+            return rule is null ? null : $"to allow it, take {name} out of that line";
+        }
+        if (rule is not null)
+            return $"to allow it, take \"{name}\" out of the names of that entry, and allow it in one of its own where the default does not";
+        return explanation.SuggestedEntry() is { } entry ? $"this entry of syscalls allows it: {entry}" : null;
     }
 
     /// <summary>The same filter, with LOG for all that is not allowed.</summary>

@@ -55,8 +55,11 @@ internal static class ArgumentWords
     /// <param name="call">Name of the system call.</param>
     /// <param name="index">Position of the argument, from 0.</param>
     /// <param name="value">What the register holds.</param>
-    public static string? Of(string? call, int index, ulong value)
+    /// <param name="name">The argument's name, where it is known.</param>
+    public static string? Of(string? call, int index, ulong value, string? name = null)
     {
+        if (name is not null && name.EndsWith("dfd", StringComparison.Ordinal) && (uint)value == SyscallWords.Constant("AT_FDCWD"))
+            return "AT_FDCWD";
         if (call is null || !s_arguments.TryGetValue(string.Create(CultureInfo.InvariantCulture, $"{call} {index}"), out (string Prefix, bool AreBits) argument))
             return null;
         (string Name, ulong Value)[] group = s_groups.Value[argument.Prefix];

@@ -26,25 +26,58 @@ public sealed record SeccompExplanation(
         var path = new List<int>();
         SeccompAction action = SeccompInterpreter.Run(program, data, path);
         var allows = new List<string>();
+        int[] telling = [];
         if (policy?.Of(architecture) is { } rules && number <= int.MaxValue && rules.Calls.TryGetValue((int)number, out SeccompCall? ruled))
             foreach (SeccompRule rule in ruled.Rules)
                 if (rule.Action.Permits && rule.Conditions.Count > 0)
+                {
                     allows.Add(string.Join(" and ", rule.Conditions.Select(condition => condition.Print(call))));
-        return new SeccompExplanation(data, architecture, call, action, path, SeccompCache.IsCached(program, data.Architecture, data.Number), policy?.Decide(data), allows);
+                    if (telling.Length == 0)
+                        telling = [.. rule.Conditions.Select(condition => condition.Index).Distinct().Order()];
+                }
+        return new SeccompExplanation(data, architecture, call, action, path, SeccompCache.IsCached(program, data.Architecture, data.Number), policy?.Decide(data), allows) { Telling = telling };
     }
 
+    /// <summary>The arguments by which the policy tells the calls that it allows from others; empty where it allows none.</summary>
+    private int[] Telling { get; init; } = [];
+
     /// <summary>An entry of an OCI profile's <c>syscalls</c> that allows this call, and as little else as can be told from it; null where a rule has to go first.</summary>
-    public string? Suggestion()
+    public string? SuggestedEntry()
     {
-        if (Call is not { } call || Verdict is not { Reason: not (SeccompReason.Rule or SeccompReason.OtherArchitecture) })
+        if (!CanBeAdded)
             return null;
-        string head = $"{{\"names\": [\"{call.Name}\"], \"action\": \"SCMP_ACT_ALLOW\"";
-        if (Verdict is not { Reason: SeccompReason.NoRuleApplies } || call.Arguments is null)
-            return head + "}";
-        int index = call.Arguments.ToList().FindIndex(argument => !argument.IsPointer);
-        return index < 0
-            ? head + "}"
-            : head + string.Create(CultureInfo.InvariantCulture, $", \"args\": [{{\"index\": {index}, \"value\": {Data.Arguments[index]}, \"op\": \"SCMP_CMP_EQ\"}}]}}");
+        string entry = $"{{\"names\": [\"{Call!.Name}\"], \"action\": \"SCMP_ACT_ALLOW\"";
+        if (Telling.Length > 0)
+            entry += $", \"args\": [{string.Join(", ", Telling.Select(index => string.Create(CultureInfo.InvariantCulture, $"{{\"index\": {index}, \"value\": {Value(index)}, \"op\": \"SCMP_CMP_EQ\"}}")))}]";
+        return entry + "}";
+    }
+
+    /// <summary>A line of the policy language that allows this call, and as little else as can be told from it. Where a rule denies the call it belongs in front of that rule;
+    /// null where that rule itself has to be changed.</summary>
+    public string? SuggestedLine()
+    {
+        if (Call is null || Verdict is not { Reason: not SeccompReason.OtherArchitecture } verdict)
+            return null;
+        if (verdict.Rule is { Conditions.Count: 0, IsOfGroup: false })
+            return null;
+        int[] telling = verdict.Rule is { } rule ? [.. rule.Conditions.Select(condition => condition.Index).Distinct().Order()] : Telling;
+        return telling.Length == 0 ? $"allow {Call.Name}" : $"allow {Call.Name}({string.Join(" and ", telling.Select(index => $"{Name(index)} == {Word(index)}"))})";
+    }
+
+    private bool CanBeAdded => Call is not null && Verdict is { Reason: not (SeccompReason.Rule or SeccompReason.OtherArchitecture) };
+
+    private bool IsKnown(int index) => Call?.Arguments is { } arguments && index < arguments.Count;
+
+    private string Name(int index) => IsKnown(index) ? Call!.Arguments![index].Name : string.Create(CultureInfo.InvariantCulture, $"arg{index}");
+
+    private ulong Value(int index) => IsKnown(index) && Call!.Arguments![index].Is32Bit ? (uint)Data.Arguments[index] : Data.Arguments[index];
+
+    private string Word(int index)
+    {
+        ulong value = Value(index);
+        if (ArgumentWords.Of(Call!.Name, index, value, Name(index)) is { } word && SyscallWords.Constant(word) == value)
+            return word;
+        return value < 10 ? string.Create(CultureInfo.InvariantCulture, $"{value}") : string.Create(CultureInfo.InvariantCulture, $"0x{value:x}");
     }
 
     /// <summary>The call as C would write it, with the names of what its numbers stand for: <c>socket(family = 0x28 AF_VSOCK, type = 1 SOCK_STREAM, protocol = 0)</c>.</summary>
@@ -61,7 +94,7 @@ public sealed record SeccompExplanation(
             ulong value = data.Arguments[i];
             string name = call?.Arguments is { } known && i < known.Count ? known[i].Name : string.Create(CultureInfo.InvariantCulture, $"arg{i}");
             arguments[i] = value < 10 ? string.Create(CultureInfo.InvariantCulture, $"{name} = {value}") : string.Create(CultureInfo.InvariantCulture, $"{name} = 0x{value:x}");
-            if (ArgumentWords.Of(call?.Name, i, call?.Arguments is { } all && i < all.Count && all[i].Is32Bit ? (uint)value : value) is { } words)
+            if (ArgumentWords.Of(call?.Name, i, call?.Arguments is { } all && i < all.Count && all[i].Is32Bit ? (uint)value : value, name) is { } words)
                 arguments[i] += " " + words;
         }
         return string.Create(CultureInfo.InvariantCulture, $"{architecture.Name()} {call?.Name ?? $"call {number}"}({string.Join(", ", arguments)})");
