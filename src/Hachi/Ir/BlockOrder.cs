@@ -32,43 +32,67 @@ internal sealed class BlockOrder
             _state = new byte[size];
             _stack = new int[size];
         }
-        Array.Clear(Preds, 0, n);
-        Array.Clear(_state, 0, n);
+        int[] order = Order, preds = Preds, stack = _stack;
+        byte[] state = _state;
+        IrBlock[] blocks = f.Blocks;
+        Array.Clear(preds, 0, n);
+        Array.Clear(state, 0, n);
         int top = 0, next = n;
-        _stack[top++] = f.Entry;
-        _state[f.Entry] = 1;
+        stack[top++] = f.Entry;
+        state[f.Entry] = 1;
         while (top > 0)
         {
-            int b = _stack[top - 1];
-            ref IrBlock block = ref f.Blocks[b];
-            int successor = -1;
-            if (block.End is IrEnd.Goto or IrEnd.Branch or IrEnd.Member)
+            int b = stack[top - 1], successor;
+            ref IrBlock block = ref blocks[b];
+            bool two = block.End is IrEnd.Branch or IrEnd.Member;
+            if (state[b] == 1 && (two || block.End == IrEnd.Goto))
             {
-                if (_state[b] == 1)
-                {
-                    _state[b] = 2;
-                    successor = block.End == IrEnd.Goto ? block.True : block.False;
-                }
-                else if (_state[b] == 2 && block.End != IrEnd.Goto)
-                {
-                    _state[b] = 3;
-                    successor = block.True;
-                }
+                successor = two ? block.False : block.True;
+                state[b] = 2;
             }
-            if (successor < 0)
+            else if (state[b] == 2 && two)
             {
-                Order[--next] = b;
+                successor = block.True;
+                state[b] = 3;
+            }
+            else
+            {
+                order[--next] = b;
                 top--;
                 continue;
             }
-            Preds[successor]++;
-            if (_state[successor] == 0)
+            preds[successor]++;
+            if (state[successor] == 0)
             {
-                _state[successor] = 1;
-                _stack[top++] = successor;
+                state[successor] = 1;
+                stack[top++] = successor;
             }
         }
         _first = next;
         Count = n - next;
+    }
+
+    /// <summary>
+    /// Leaves out what cannot be reached any more. Passes let edges lead farther on and end blocks earlier: what is left stands in the same order, each block
+    /// after all that lead to it. Not for functions that have got new blocks.
+    /// </summary>
+    public void Narrow(IrFunction f)
+    {
+        int end = _first + Count, next = _first;
+        for (int i = _first; i < end; i++)
+            Preds[Order[i]] = 0;
+        for (int i = _first; i < end; i++)
+        {
+            int b = Order[i];
+            if (Preds[b] == 0 && b != f.Entry)
+                continue;
+            Order[next++] = b;
+            ref IrBlock block = ref f.Blocks[b];
+            if (block.End is IrEnd.Goto or IrEnd.Branch or IrEnd.Member)
+                Preds[block.True]++;
+            if (block.End is IrEnd.Branch or IrEnd.Member)
+                Preds[block.False]++;
+        }
+        Count = next - _first;
     }
 }

@@ -10,6 +10,7 @@ public sealed class FilterCompiler
 {
     private const int RoundsMax = 8;
 
+    private readonly BlockOrder _order = new();
     private readonly Specialise _specialise = new();
     private readonly MergeBlocks _merge = new();
     private readonly SetTests _sets = new();
@@ -22,33 +23,42 @@ public sealed class FilterCompiler
     /// <param name="passes">Which passes run; all by default. For tests.</param>
     public void Optimise(IrFunction f, FilterPasses passes = FilterPasses.All)
     {
-        bool again = true, onlyDropped = false;
+        bool again = true, specialises = passes.HasFlag(FilterPasses.Specialise), merges = passes.HasFlag(FilterPasses.Merge);
         for (int round = 0; round < RoundsMax && again; round++)
         {
             again = _phis.Run(f);
-            if (passes.HasFlag(FilterPasses.Specialise))
+            if (round == 0 || again)
+                _order.Compute(f);
+            if (specialises)
             {
-                bool changed = _specialise.Run(f, onlyDropped && !again);
-                again |= changed && f.PhiCount > 0;
+                bool changed = _specialise.Run(f, _order);
+                again |= _specialise.IsUnfinished || (changed && f.PhiCount > 0);
+                _order.Narrow(f);
             }
-            if (passes.HasFlag(FilterPasses.Merge))
+            if (merges)
             {
-                _merge.Run(f);
+                Merge(f);
                 again |= _merge.HasDropped;
-                foreach ((int kept, int gone) in _merge.Merged)
-                    _specialise.Merged(kept, gone);
             }
-            onlyDropped = !again;
-            again |= _specialise.HasDropped;
         }
         int made = f.BlockCount;
-        if (!passes.HasFlag(FilterPasses.Sets) || !_sets.Run(f))
-            return;
-        if (passes.HasFlag(FilterPasses.Specialise))
-            _specialise.RunOn(f, made, CollectionsMarshal.AsSpan(_sets.Rebuilt));
-        _searches.Run(f);
-        if (passes.HasFlag(FilterPasses.Merge))
-            _merge.Run(f);
+        bool sets = passes.HasFlag(FilterPasses.Sets) && _sets.Run(f, _order);
+        if (sets)
+            _order.Compute(f);
+        if (sets && specialises)
+            _specialise.RunOn(f, _order, made, CollectionsMarshal.AsSpan(_sets.Rebuilt));
+        if (f.Sets.Count > 0 && _searches.Run(f, _order))
+            _order.Compute(f);
+        if (merges && f.BlockCount > made)
+            _merge.Run(f, _order);
+    }
+
+    private void Merge(IrFunction f)
+    {
+        _merge.Run(f, _order);
+        _order.Narrow(f);
+        foreach ((int kept, int gone) in _merge.Merged)
+            _specialise.Merged(kept, gone);
     }
 
     /// <summary>Drops the phis that lowering made and nothing uses; what a program that is not optimised needs to fit the scratch memory.</summary>

@@ -14,7 +14,13 @@ public sealed class IntervalSet
     public static IntervalSet Of(ReadOnlySpan<(uint Lo, uint Hi)> parts)
     {
         (uint Lo, uint Hi)[] sorted = parts.ToArray();
-        Array.Sort(sorted, static (x, y) => x.Lo.CompareTo(y.Lo));
+        for (int i = 1; i < sorted.Length; i++)
+        {
+            if (sorted[i].Lo >= sorted[i - 1].Lo)
+                continue;
+            Array.Sort(sorted, static (x, y) => x.Lo.CompareTo(y.Lo));
+            break;
+        }
         int count = 0;
         foreach ((uint lo, uint hi) in sorted)
         {

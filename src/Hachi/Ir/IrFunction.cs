@@ -178,6 +178,14 @@ public sealed class IrFunction
         (x.End, x.Compare, x.A, x.B, x.True, x.False, x.Origin) = (IrEnd.Branch, compare, a, b, whenTrue, whenFalse, origin);
     }
 
+    /// <summary>Ends a block with the question whether a value lies in a set.</summary>
+    public void Member(int block, int value, IntervalSet set, int whenTrue, int whenFalse, int origin = -1)
+    {
+        ref IrBlock x = ref Blocks[block];
+        (x.End, x.A, x.B, x.True, x.False, x.Origin) = (IrEnd.Member, value, Sets.Count, whenTrue, whenFalse, origin);
+        Sets.Add(set);
+    }
+
     /// <summary>Ends a block with a return.</summary>
     public void Return(int block, int value)
     {

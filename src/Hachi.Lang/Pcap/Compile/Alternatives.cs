@@ -67,14 +67,17 @@ internal sealed class Alternatives
     }
 
     /// <summary>Whether there are enough alternatives to be worth a look, and something stands behind the test that the first begins with.</summary>
-    private static bool IsLong(Test or)
+    private static bool IsLong(Test or) => HasMany(or, AlternativesMin, out Test first) && first.Op == TestOp.And;
+
+    /// <summary>Whether a decision has at least so many alternatives, and the first of them.</summary>
+    public static bool HasMany(Test or, int min, out Test first)
     {
         int count = 1;
-        Test at = or;
-        for (; at.Op == TestOp.Or; at = at.Left!)
-            for (Test right = at; right.Op == TestOp.Or && count < AlternativesMin; right = right.Right!)
+        first = or;
+        for (; first.Op == TestOp.Or; first = first.Left!)
+            for (Test right = first; right.Op == TestOp.Or && count < min; right = right.Right!)
                 count++;
-        return count >= AlternativesMin && at.Op == TestOp.And;
+        return count >= min;
     }
 
     /// <summary>Fills the groups with a run of alternatives that begin with tests of one word; returns where it ends (at least one further).</summary>

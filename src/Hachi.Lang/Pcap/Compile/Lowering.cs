@@ -10,12 +10,21 @@ namespace Hachi.Lang.Pcap.Compile;
 internal sealed class Lowering
 {
     private readonly IrVariables _variables = new();
-    private readonly Stack<(Test Test, int True, int False, int Block, bool IsPart)> _work = new(); // IsPart: of a longer or
+    private Work[] _work = new Work[32];
+    private int _left;
     private readonly Alternatives _alternatives = new();
-    private bool _gathers;
+    private readonly Memberships _memberships = new();
+    private bool _gathers, _hasVariables;
     private readonly List<Arith> _spine = [];
     private IrFunction _f = null!;
     private int _block;
+
+    private struct Work
+    {
+        public Test Test;
+        public int True, False, Block;
+        public bool IsPart; // of a longer or
+    }
 
     /// <summary>Fills an empty function: accepted packets return <paramref name="snapLength"/>, others 0.</summary>
     /// <param name="tree">The tree.</param>
@@ -26,6 +35,7 @@ internal sealed class Lowering
     {
         _f = f;
         _gathers = gather;
+        _hasVariables = tree.VariableCount > 0;
         _variables.Reset(f, tree.VariableCount);
         int entry = f.NewBlock(), accept = f.NewBlock(), reject = f.NewBlock();
         f.Return(accept, f.Const(snapLength));
@@ -35,40 +45,47 @@ internal sealed class Lowering
             f.Goto(entry, accept);
         else
             Decide(tree.Root, entry, accept, reject);
+        Array.Clear(_work); // (nothing of the tree is held)
     }
 
     /// <summary>The place in the text that an origin stands for.</summary>
     public static TextSpan SpanOf(int origin) => origin < 0 ? default : new TextSpan(origin >> 12, origin & 0xfff);
 
-    private static int OriginOf(TextSpan span) => span.Start >= 1 << 18 ? -1 : (span.Start << 12) | Math.Min(span.Length, 0xfff);
+    /// <summary>The origin that stands for a place in the text.</summary>
+    public static int OriginOf(TextSpan span) => span.Start >= 1 << 18 ? -1 : (span.Start << 12) | Math.Min(span.Length, 0xfff);
 
     private void Decide(Test root, int block, int whenTrue, int whenFalse)
     {
-        int bottom = _work.Count;
-        _work.Push((root, whenTrue, whenFalse, block, false));
-        while (_work.Count > bottom)
+        int bottom = _left;
+        Push(root, whenTrue, whenFalse, block, false);
+        while (_left > bottom)
         {
-            (Test test, int t, int e, int at, bool isPart) = _work.Pop();
-            if (test.Op == TestOp.Or && _gathers && !isPart)
+            ref Work work = ref _work[--_left];
+            Test test = work.Test;
+            int t = work.True, e = work.False, at = work.Block;
+            bool gathers = _gathers && !work.IsPart && test.Op == TestOp.Or;
+            if (gathers)
                 test = _alternatives.Gather(test); // (which may begin with what all share)
             bool isOr = test.Op == TestOp.Or;
             if (at != _block || _f.Blocks[at].End != IrEnd.Open)
                 _variables.Start(at);
             _block = at;
+            if (gathers && isOr && !_hasVariables && _memberships.TryLower(_f, test, at, t, e))
+                continue;
             switch (test.Op)
             {
                 case TestOp.And:
                 case TestOp.Or:
                     int second = _f.NewBlock();
-                    _work.Push((test.Right!, t, e, second, isOr));
-                    _work.Push((test.Left!, isOr ? t : second, isOr ? second : e, _block, isOr));
+                    Push(test.Right!, t, e, second, isOr);
+                    Push(test.Left!, isOr ? t : second, isOr ? second : e, _block, isOr);
                     break;
                 case TestOp.Not:
-                    _work.Push((test.Left!, e, t, _block, false));
+                    Push(test.Left!, e, t, _block, false);
                     break;
                 case TestOp.With:
                     Execute(test.Steps!);
-                    _work.Push((test.Left!, t, e, _block, false));
+                    Push(test.Left!, t, e, _block, false);
                     break;
                 case TestOp.True:
                     Goto(t);
@@ -81,6 +98,13 @@ internal sealed class Lowering
                     break;
             }
         }
+    }
+
+    private void Push(Test test, int whenTrue, int whenFalse, int block, bool isPart)
+    {
+        if (_left == _work.Length)
+            Array.Resize(ref _work, _left * 2);
+        _work[_left++] = new Work { Test = test, True = whenTrue, False = whenFalse, Block = block, IsPart = isPart };
     }
 
     private void Compare(Test test, int whenTrue, int whenFalse)
@@ -147,6 +171,10 @@ internal sealed class Lowering
     /// <summary>The value of a number; its loads and divisions become requirements of the current block. Left operands are walked, right ones recursed into.</summary>
     private int Value(Arith root)
     {
+        if (root.A is null)
+            return Node(root, IrFunction.Zero);
+        if (root.A.A is null)
+            return Node(root, Node(root.A, IrFunction.Zero));
         int bottom = _spine.Count;
         Arith at = root;
         while (true)

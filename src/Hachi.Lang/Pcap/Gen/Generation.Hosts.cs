@@ -20,8 +20,10 @@ internal sealed partial class Generation
                 Test test = Host(address, mask, FilterProtocol.Ip, dir, q);
                 if (_at.MplsDepth > 0)
                     return test;
-                test = Or(test, Host(address, mask, FilterProtocol.Arp, dir, q));
-                return Or(test, Host(address, mask, FilterProtocol.Rarp, dir, q));
+                Test arp = Host(address, mask, FilterProtocol.Arp, dir, q);
+                test = Or(test, arp);
+                Test rarp = LinkProtocol(EtherRarp);
+                return Or(test, arp.Op == TestOp.And ? And(rarp, arp.Right!) : Host(address, mask, FilterProtocol.Rarp, dir, q)); // their addresses stand at the same places
             case FilterProtocol.Ip:
                 return Host(EtherIpv4, address, mask, dir, 12, 16, q);
             case FilterProtocol.Arp:

@@ -6,16 +6,21 @@ namespace Hachi.Ir.Passes;
 /// </summary>
 internal sealed class Environments
 {
-    private const int EntriesMax = 48, ExclusionsLooked = 24, OneOfMax = 8;
+    private const int EntriesMax = 48, ExclusionsLooked = 24, OneOfMax = 8, PlaceBits = 6, WordsMin = 128, LevelsMax = 3;
 
     private Known[] _pool = new Known[256];
     private int _poolCount;
     private (int Start, int Count)[] _blocks = new (int, int)[64];
     private Word[] _excluded = new Word[128];
-    private int[] _words = new int[128]; // heads of lists by hash
-    private int _excludedCount;
+    private int[] _words = new int[WordsMin]; // heads of lists by hash; as many are in use as the mask says
+    private int _excludedCount, _wordMask;
     private readonly Known[] _current = new Known[EntriesMax];
-    private readonly int[] _keys = new int[EntriesMax]; // of the current list, once more: this is what is searched
+    private readonly int[] _keys = new int[EntriesMax]; // of the current list, once more
+    private int[] _places = new int[128]; // by key (see PlaceOf): the entry of the current list, below a stamp that makes those of earlier lists void
+    private int _stamp;
+    private Known[] _apart = new Known[64]; // of derived values: what is known of them where nothing is known of what they are made of
+    private int[] _apartOf = new int[64]; // the run that an entry is of
+    private int _run;
     private (int At, Known Old)[] _undo = new (int, Known)[16];
     private int _undoCount;
     private int _count;
@@ -36,7 +41,10 @@ internal sealed class Environments
         _f = f;
         _poolCount = _count = 0;
         _excludedCount = 1;
-        Array.Clear(_words);
+        _wordMask = WordsMin - 1;
+        Array.Clear(_words, 0, WordsMin);
+        _stamp += 1 << PlaceBits;
+        _run++;
         Extend(0);
     }
 
@@ -63,10 +71,20 @@ internal sealed class Environments
     {
         (int start, int count) = _blocks[block];
         _pool.AsSpan(start, count).CopyTo(_current);
-        for (int i = 0; i < count; i++)
-            _keys[i] = _current[i].Key;
         _count = count;
         _undoCount = _oldest = 0;
+        _stamp += 1 << PlaceBits;
+        if (_stamp <= 0)
+        {
+            Array.Clear(_places);
+            _stamp = 1 << PlaceBits;
+        }
+        for (int i = 0; i < count; i++)
+        {
+            int key = _current[i].Key;
+            _keys[i] = key;
+            _places[PlaceOf(key)] = _stamp | i;
+        }
     }
 
     /// <summary>A mark to come back to with <see cref="Restore"/>, as long as no other list was loaded.</summary>
@@ -80,11 +98,16 @@ internal sealed class Environments
             (int at, Known old) = _undo[--_undoCount];
             if (at < 0)
             {
-                _count--;
+                _places[PlaceOf(_keys[--_count])] = 0;
                 continue;
             }
+            if (_keys[at] != old.Key) // it had made room for another one
+            {
+                _places[PlaceOf(_keys[at])] = 0;
+                _places[PlaceOf(old.Key)] = _stamp | at;
+                _keys[at] = old.Key;
+            }
             _current[at] = old;
-            _keys[at] = old.Key;
         }
     }
 
@@ -121,8 +144,22 @@ internal sealed class Environments
         _blocks[block].Count = kept;
     }
 
+    /// <summary>The least word that a value can be.</summary>
+    public uint LeastOf(int value)
+    {
+        Known made = default;
+        return Peek(value, ref made).Lo;
+    }
+
+    /// <summary>The greatest word that a value can be.</summary>
+    public uint MostOf(int value)
+    {
+        Known made = default;
+        return Peek(value, ref made).Hi;
+    }
+
     /// <summary>What is known of a value, also from what it is made of (a few levels deep).</summary>
-    public Known Look(int value, int depth = 3)
+    private Known Look(int value, int depth = LevelsMax)
     {
         ref IrValue v = ref _f.Values[value];
         if (v.Op == IrOp.Const)
@@ -134,6 +171,48 @@ internal sealed class Environments
         FromOperand(ref known, v.Op, Look(v.A, depth - 1), _f.Values[v.B].K);
         known.Tighten();
         return known;
+    }
+
+    /// <summary>What <see cref="Look"/> says, without a copy where it stands on the list as it is, or has been made before.</summary>
+    private ref Known Peek(int value, ref Known made)
+    {
+        ref IrValue v = ref _f.Values[value];
+        int at = Find(value);
+        if (!IsDerived(v))
+        {
+            if (at >= 0)
+                return ref _current[at];
+            made = v.Op == IrOp.Const ? Known.Exactly(value, v.K) : Known.AtMost(value, MaxOf(v));
+            return ref made;
+        }
+        if (at >= 0 || !IsApart(v.A))
+        {
+            made = Look(value);
+            return ref made;
+        }
+        if (_apart.Length <= value)
+        {
+            Array.Resize(ref _apart, _f.Values.Length * 2);
+            Array.Resize(ref _apartOf, _f.Values.Length * 2);
+        }
+        if (_apartOf[value] != _run)
+            (_apartOf[value], _apart[value]) = (_run, Look(value));
+        return ref _apart[value];
+    }
+
+    /// <summary>Whether nothing is on the list of a value and what it is made of.</summary>
+    private bool IsApart(int value)
+    {
+        for (int depth = LevelsMax; depth > 0; depth--)
+        {
+            if (Find(value) >= 0)
+                return false;
+            ref IrValue v = ref _f.Values[value];
+            if (!IsDerived(v))
+                return true;
+            value = v.A;
+        }
+        return true;
     }
 
     private static uint MaxOf(in IrValue v) => v.Op switch
@@ -169,19 +248,6 @@ internal sealed class Environments
         if (answer < 0 && compare == IrCompare.Set && Find(Named(compare, a, b)) >= 0)
             return 1;
         return answer;
-    }
-
-    /// <summary>What <see cref="Look"/> says, without a copy where it stands on the list as it is.</summary>
-    private ref Known Peek(int value, ref Known made)
-    {
-        if (!IsDerived(_f.Values[value]))
-        {
-            int at = Find(value);
-            if (at >= 0)
-                return ref _current[at];
-        }
-        made = Look(value);
-        return ref made;
     }
 
     private bool IsDerived(in IrValue v) => v.Op is >= IrOp.Add and <= IrOp.Rsh && _f.Values[v.B].Op == IrOp.Const;
@@ -284,50 +350,63 @@ internal sealed class Environments
 
     private static ulong BitOf(uint k) => 1ul << (int)((k * 0x9E3779B1u) >> 26);
 
+    /// <summary>Values and established lengths have their keys on both sides of zero: their places alternate.</summary>
+    private static int PlaceOf(int key) => (key << 1) ^ (key >> 31);
+
     private int Find(int key)
     {
-        int[] keys = _keys;
-        for (int i = Math.Min(_count, keys.Length) - 1; i >= 0; i--)
-            if (keys[i] == key)
-                return i;
-        return -1;
+        int[] places = _places;
+        int at = PlaceOf(key);
+        if ((uint)at >= (uint)places.Length)
+            return -1;
+        int place = places[at] ^ _stamp;
+        return (uint)place < EntriesMax ? place : -1;
     }
 
     private void Put(in Known known)
     {
-        int at = Claim(known.Key);
+        int at = Find(known.Key);
+        if (at < 0)
+            at = Claim(known.Key);
+        else
+            Log(at, _current[at]);
         _current[at] = known;
-        _keys[at] = known.Key;
     }
 
     /// <summary>The entry of a value, for what is learnt to be written into; it holds what is known so far.</summary>
     private ref Known Open(int value)
     {
-        bool derived = IsDerived(_f.Values[value]);
-        if (!derived && Find(value) is >= 0 and int found)
+        int at = Find(value);
+        if (at >= 0)
+            Log(at, _current[at]);
+        if (at < 0 || IsDerived(_f.Values[value]))
         {
-            Log(found, _current[found]);
-            return ref _current[found];
+            Known known = Look(value);
+            at = at >= 0 ? at : Claim(value);
+            _current[at] = known;
         }
-        Known known = Look(value);
-        int at = Claim(value);
-        _current[at] = known;
-        _keys[at] = value;
         return ref _current[at];
     }
 
-    /// <summary>The place for an entry: its own, a new one, or, when the list is full, that of the oldest; what stood there is noted.</summary>
+    /// <summary>A place for an entry that is not on the list: a new one, or, when the list is full, that of the oldest; what stood there is noted.</summary>
     private int Claim(int key)
     {
-        int at = Find(key);
-        if (at < 0 && _count < EntriesMax)
+        int place = PlaceOf(key), at = _count;
+        if (at < EntriesMax)
         {
+            _count++;
             Log(-1, default);
-            return _count++;
         }
-        if (at < 0)
+        else
+        {
             at = _oldest++ % EntriesMax;
-        Log(at, _current[at]);
+            Log(at, _current[at]);
+            _places[PlaceOf(_keys[at])] = 0;
+        }
+        while (place >= _places.Length)
+            Array.Resize(ref _places, _places.Length * 2);
+        _keys[at] = key;
+        _places[place] = _stamp | at;
         return at;
     }
 
@@ -356,25 +435,39 @@ internal sealed class Environments
 
     private int Link(uint k, int next)
     {
-        int bucket = (int)(HashOf(k, next) & (uint)(_words.Length - 1));
+        uint bucket = HashOf(k, next) & (uint)_wordMask;
         for (int i = _words[bucket]; i != 0; i = _excluded[i].HashNext)
             if (_excluded[i].K == k && _excluded[i].Next == next)
                 return i;
-        if (_excludedCount == _excluded.Length)
+        if (_excludedCount > _wordMask)
         {
-            Array.Resize(ref _excluded, _excludedCount * 2);
-            _words = new int[_excludedCount * 2];
-            for (int i = 1; i < _excludedCount; i++)
-            {
-                ref Word word = ref _excluded[i];
-                ref int head = ref _words[HashOf(word.K, word.Next) & (uint)(_words.Length - 1)];
-                (word.HashNext, head) = (head, i);
-            }
-            bucket = (int)(HashOf(k, next) & (uint)(_words.Length - 1));
+            GrowWords();
+            bucket = HashOf(k, next) & (uint)_wordMask;
         }
         _excluded[_excludedCount] = new Word { K = k, Next = next, HashNext = _words[bucket], Bits = BitOf(k) | _excluded[next].Bits };
         _words[bucket] = _excludedCount;
         return _excludedCount++;
+    }
+
+    private void GrowWords()
+    {
+        int size = 2 * (_wordMask + 1);
+        if (_words.Length < size)
+        {
+            Array.Resize(ref _excluded, size);
+            _words = new int[size];
+        }
+        else
+        {
+            Array.Clear(_words, 0, size);
+        }
+        _wordMask = size - 1;
+        for (int i = 1; i < _excludedCount; i++)
+        {
+            ref Word word = ref _excluded[i];
+            ref int head = ref _words[HashOf(word.K, word.Next) & (uint)_wordMask];
+            (word.HashNext, head) = (head, i);
+        }
     }
 
     private static uint HashOf(uint k, int next)

@@ -3,7 +3,6 @@ namespace Hachi.Ir.Passes;
 /// <summary>The pass that makes equal blocks one block, from the ends backwards, and steps over blocks that only jump.</summary>
 internal sealed class MergeBlocks
 {
-    private readonly BlockOrder _order = new();
     private int[] _same = new int[64];
     private int[] _table = new int[128];
 
@@ -14,21 +13,22 @@ internal sealed class MergeBlocks
     public bool HasDropped { get; private set; }
 
     /// <summary>Runs the pass; true when something changed.</summary>
-    public bool Run(IrFunction f)
+    /// <param name="f">The function.</param>
+    /// <param name="order">Its blocks.</param>
+    public bool Run(IrFunction f, BlockOrder order)
     {
         HasDropped = false;
         Merged.Clear();
-        _order.Compute(f);
         int n = f.BlockCount, size = 64;
         if (_same.Length < n)
             _same = new int[n * 2];
-        while (size < 2 * _order.Count)
+        while (size < 2 * order.Count)
             size *= 2;
         if (_table.Length < size)
             _table = new int[size];
         Array.Fill(_table, -1, 0, size);
         bool changed = false;
-        ReadOnlySpan<int> blocks = _order.Blocks;
+        ReadOnlySpan<int> blocks = order.Blocks;
         for (int i = blocks.Length - 1; i >= 0; i--)
         {
             int b = blocks[i];

@@ -7,16 +7,18 @@ namespace Hachi.Ir.Passes;
 /// </remarks>
 internal sealed class Searches
 {
-    private readonly BlockOrder _order = new();
+    private BlockOrder _order = null!;
     private readonly Dominators _dominators = new();
     private readonly List<int> _members = [];
 
     /// <summary>Runs the pass; true when something changed.</summary>
-    public bool Run(IrFunction f)
+    /// <param name="f">The function.</param>
+    /// <param name="order">Its blocks.</param>
+    public bool Run(IrFunction f, BlockOrder order)
     {
         if (f.Sets.Count == 0)
             return false;
-        _order.Compute(f);
+        _order = order;
         _members.Clear();
         foreach (int b in _order.Blocks)
             if (f.Blocks[b].End == IrEnd.Member)

@@ -8,9 +8,10 @@ internal sealed class SetTests
 {
     private const int LargeMin = 12;
 
-    private readonly BlockOrder _order = new();
+    private BlockOrder _order = null!;
     private readonly List<Item> _items = [];
     private readonly List<(uint Lo, uint Hi)> _parts = [];
+    private readonly int[] _roots = new int[64], _sizes = new int[64];
     private bool[] _used = new bool[64];
 
     private struct Item
@@ -25,10 +26,12 @@ internal sealed class SetTests
     public List<int> Rebuilt { get; } = [];
 
     /// <summary>Runs the pass; true when something changed.</summary>
-    public bool Run(IrFunction f)
+    /// <param name="f">The function.</param>
+    /// <param name="order">Its blocks.</param>
+    public bool Run(IrFunction f, BlockOrder order)
     {
         Rebuilt.Clear();
-        _order.Compute(f);
+        _order = order;
         if (_used.Length < f.BlockCount)
             _used = new bool[f.BlockCount * 2];
         Array.Clear(_used, 0, f.BlockCount);
@@ -60,9 +63,7 @@ internal sealed class SetTests
         if (set.Intervals.Length <= LargeMin)
             return SetLowering.Lower(f, root, set, target, next, origin);
         int block = f.NewBlock();
-        ref IrBlock b = ref f.Blocks[block];
-        (b.End, b.A, b.B, b.True, b.False, b.Origin) = (IrEnd.Member, root, f.Sets.Count, target, next, origin);
-        f.Sets.Add(set);
+        f.Member(block, root, set, target, next, origin);
         return block;
     }
 
@@ -131,8 +132,7 @@ internal sealed class SetTests
         int last = -1;
         Span<Item> items = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_items);
         // groups are few (values) where items are many (words): look back along the roots seen so far
-        Span<int> roots = stackalloc int[64];
-        Span<int> sizes = stackalloc int[64];
+        Span<int> roots = _roots, sizes = _sizes;
         int count = 0;
         for (int i = 0; i < items.Length; i++)
         {

@@ -10,47 +10,46 @@ namespace Hachi.Ir.Passes;
 /// </remarks>
 internal sealed class Specialise
 {
-    private const int StepsMin = 200_000, StepsPerBlock = 20;
+    private const int StepsMin = 200_000, StepsPerBlock = 20, RoundsMax = 8;
 
     private readonly Environments _env = new();
-    private readonly BlockOrder _order = new();
+    private BlockOrder _order = null!;
     private IrFunction _f = null!;
     private bool[] _isCanonical = new bool[64];
-    private bool[] _hasDropped = new bool[64];
+    private bool[] _isMarked = new bool[64], _isDropped = new bool[64];
     private bool _changed;
-    private bool _grew;
+    private bool _grew; // packets pass blocks that they did not pass before
     private bool _isCurrent; // what the environments say of the blocks still holds
     private int _stepsLeft;
 
-    /// <summary>
-    /// Whether the last run dropped a test: what stands before it may now be decided, too. All else that it learns it passes forward, so another run finds nothing.
-    /// </summary>
-    public bool HasDropped { get; private set; }
+    /// <summary>Whether another run may find more.</summary>
+    public bool IsUnfinished { get; private set; }
 
-    /// <summary>Runs the pass; true when something changed.</summary>
+    /// <summary>
+    /// Runs the pass; true when something changed. All that it learns it passes forward, so blocks are looked at once; only before a test that is dropped there may
+    /// be more to find, right before it.
+    /// </summary>
     /// <param name="f">The function.</param>
-    /// <param name="again">Whether nothing but the tests that the last run dropped can make a difference: then only what stands before these is looked at.</param>
-    public bool Run(IrFunction f, bool again = false)
+    /// <param name="order">Its blocks.</param>
+    public bool Run(IrFunction f, BlockOrder order)
     {
-        Begin(f);
-        if (again)
-        {
-            MarkBefore();
-            foreach (int b in _order.Blocks)
-                if (_hasDropped[b])
-                    _env.Forget(b);
-        }
-        else
-        {
-            Array.Fill(_hasDropped, true, 0, f.BlockCount);
-            _env.Reset(f);
-            _isCurrent = true;
-        }
+        Begin(f, order);
+        Array.Fill(_isMarked, true, 0, f.BlockCount);
+        _env.Reset(f);
         _env.ReachEmpty(f.Entry);
-        bool grew = VisitMarked();
-        _isCurrent &= !grew || !again;
-        if (HasDropped)
-            MarkBefore(); // now: the pass that merges blocks steps over those that lost their test
+        _isCurrent = true;
+        bool dropped = VisitMarked();
+        for (int round = 0; dropped && round < RoundsMax; round++)
+        {
+            MarkPredecessors();
+            _grew = false;
+            dropped = VisitMarked();
+            if (!_grew)
+                continue;
+            _isCurrent = false; // what is known farther on is not any more, and not all of it has been looked at
+            break;
+        }
+        IsUnfinished = dropped || !_isCurrent;
         return _changed;
     }
 
@@ -59,23 +58,25 @@ internal sealed class Specialise
     /// block holds still, since passes do not change which packets come there: all others are passed over.
     /// </summary>
     /// <param name="f">The function of the last run.</param>
+    /// <param name="order">Its blocks.</param>
     /// <param name="made">The first block that was made.</param>
     /// <param name="changed">Blocks that end in another way.</param>
-    public void RunOn(IrFunction f, int made, ReadOnlySpan<int> changed)
+    public void RunOn(IrFunction f, BlockOrder order, int made, ReadOnlySpan<int> changed)
     {
         if (!_isCurrent)
         {
-            Run(f);
+            Run(f, order);
             return;
         }
-        Begin(f);
-        Array.Clear(_hasDropped, 0, made);
-        Array.Fill(_hasDropped, true, made, f.BlockCount - made);
+        Begin(f, order);
+        Array.Clear(_isMarked, 0, made);
+        Array.Fill(_isMarked, true, made, f.BlockCount - made);
         foreach (int b in changed)
-            _hasDropped[b] = true;
+            _isMarked[b] = true;
         _env.Extend(made);
-        if (VisitMarked())
-            Run(f);
+        VisitMarked();
+        if (_grew)
+            Run(f, order);
     }
 
     /// <summary>Two blocks have become one: what is known there is what was known of both.</summary>
@@ -92,45 +93,45 @@ internal sealed class Specialise
         _env.Deliver(kept);
     }
 
-    private void Begin(IrFunction f)
+    private void Begin(IrFunction f, BlockOrder order)
     {
-        _f = f;
-        _changed = HasDropped = _grew = false;
-        _order.Compute(f);
+        (_f, _order) = (f, order);
+        _changed = _grew = false;
         if (_isCanonical.Length < f.BlockCount)
         {
             Array.Resize(ref _isCanonical, f.BlockCount * 2);
-            Array.Resize(ref _hasDropped, f.BlockCount * 2);
+            Array.Resize(ref _isMarked, f.BlockCount * 2);
+            Array.Resize(ref _isDropped, f.BlockCount * 2);
         }
         _stepsLeft = StepsMin + (StepsPerBlock * _order.Count); // edges that pass over everything must not make long filters quadratic
         Array.Clear(_isCanonical, 0, f.BlockCount);
+        Array.Clear(_isDropped, 0, f.BlockCount);
     }
 
-    /// <summary>Visits the blocks that are marked; true when packets may now pass blocks that they did not pass before.</summary>
+    /// <summary>Visits the blocks that are marked; true when a test was dropped.</summary>
     private bool VisitMarked()
     {
+        bool dropped = false;
         foreach (int b in _order.Blocks)
         {
-            bool isWanted = _hasDropped[b];
-            _hasDropped[b] = false;
-            if (!isWanted || !_env.IsReached(b))
+            if (!_isMarked[b] || !_env.IsReached(b))
                 continue;
             _env.Load(b);
             Visit(b);
+            dropped |= _isDropped[b];
         }
-        return _grew;
+        return dropped;
     }
 
-    /// <summary>Blocks from which a dropped test can be reached: all that lead to such a block are such blocks.</summary>
-    private void MarkBefore()
+    /// <summary>Marks the blocks from which a dropped test is reached at once.</summary>
+    private void MarkPredecessors()
     {
-        ReadOnlySpan<int> blocks = _order.Blocks;
-        for (int i = blocks.Length - 1; i >= 0; i--)
+        foreach (int b in _order.Blocks)
         {
-            ref IrBlock block = ref _f.Blocks[blocks[i]];
-            if (block.End != IrEnd.Return)
-                _hasDropped[blocks[i]] |= _hasDropped[block.True] || (block.End != IrEnd.Goto && _hasDropped[block.False]);
+            ref IrBlock block = ref _f.Blocks[b];
+            _isMarked[b] = block.End is IrEnd.Goto or IrEnd.Branch or IrEnd.Member && (_isDropped[block.True] || (block.End != IrEnd.Goto && _isDropped[block.False]));
         }
+        Array.Clear(_isDropped, 0, _f.BlockCount);
     }
 
     private void Visit(int b)
@@ -138,7 +139,10 @@ internal sealed class Specialise
         if (_f.Blocks[b].End == IrEnd.Return)
         {
             if (_f.Blocks[b].A == IrFunction.Zero && _f.Blocks[b].Require >= 0) // what is rejected anyway need not be checked
+            {
                 _f.Blocks[b].Require = -1;
+                _isDropped[b] = true;
+            }
             return;
         }
         if (_f.Blocks[b].Require >= 0)
@@ -151,7 +155,7 @@ internal sealed class Specialise
             int decided = block.True == block.False && block.TrueArgs == block.FalseArgs ? 1 : DecideHere(b);
             if (decided >= 0)
             {
-                HasDropped = _hasDropped[b] = true;
+                _isDropped[b] = true;
                 _f.Goto(b, decided == 1 ? block.True : block.False, decided == 1 ? block.TrueArgs : block.FalseArgs);
                 _changed = true;
             }
@@ -163,8 +167,7 @@ internal sealed class Specialise
         }
         if (_f.Blocks[b].End == IrEnd.Member)
         {
-            _env.Deliver(_f.Blocks[b].True);
-            _env.Deliver(_f.Blocks[b].False);
+            ThreadMember(b);
             return;
         }
         ThreadBranch(b);
@@ -193,9 +196,27 @@ internal sealed class Specialise
             _f.Goto(b, target, args);
             _changed = true;
         }
-        if (_f.Blocks[target].End == IrEnd.Return && _f.Blocks[target].A == IrFunction.Zero)
+        if (_f.Blocks[b].Require >= 0 && _f.Blocks[target].End == IrEnd.Return && _f.Blocks[target].A == IrFunction.Zero)
+        {
             _f.Blocks[b].Require = -1;
+            _isDropped[b] = true;
+        }
         _env.Deliver(target);
+    }
+
+    /// <summary>Of which words it is there is too much to say: only what was known before tells where the edges lead.</summary>
+    private void ThreadMember(int b)
+    {
+        IrBlock block = _f.Blocks[b];
+        bool moved = Walk(ref block.True, ref block.TrueArgs);
+        moved |= Walk(ref block.False, ref block.FalseArgs);
+        if (moved)
+        {
+            _f.Blocks[b] = block;
+            _changed = true;
+        }
+        _env.Deliver(block.True);
+        _env.Deliver(block.False);
     }
 
     private void ThreadBranch(int b)
@@ -206,44 +227,50 @@ internal sealed class Specialise
 
         _env.Learn(block.Compare, block.A, block.B, true);
         bool moved = Walk(ref whenTrue, ref trueArgs);
-        bool trueAsFalse = LeadsTo(block.False, block.FalseArgs, whenTrue, trueArgs);
-        if (!trueAsFalse)
-            _env.Deliver(whenTrue);
+        if (LeadsTo(block.False, block.FalseArgs, whenTrue, trueArgs))
+        {
+            _env.Restore(saved);
+            Drop(b, block.False, block.FalseArgs);
+            return;
+        }
+        _env.Deliver(whenTrue);
         _env.Restore(saved);
 
-        if (!trueAsFalse)
+        _env.Learn(block.Compare, block.A, block.B, false);
+        moved |= Walk(ref whenFalse, ref falseArgs);
+        if (LeadsTo(block.True, block.TrueArgs, whenFalse, falseArgs))
         {
-            _env.Learn(block.Compare, block.A, block.B, false);
-            moved |= Walk(ref whenFalse, ref falseArgs);
-            if (!LeadsTo(block.True, block.TrueArgs, whenFalse, falseArgs))
-            {
-                if (moved)
-                {
-                    ref IrBlock changed = ref _f.Blocks[b];
-                    (changed.True, changed.TrueArgs, changed.False, changed.FalseArgs) = (whenTrue, trueArgs, whenFalse, falseArgs);
-                    _changed = true;
-                }
-                _env.Deliver(whenFalse);
-                return;
-            }
             _env.Restore(saved);
-            // x => T (which decides the other way to where F leads anyhow): the test makes no difference
-            _f.Goto(b, block.True, block.TrueArgs);
+            Drop(b, block.True, block.TrueArgs);
+            return;
         }
-        else
+        if (moved)
         {
-            _f.Goto(b, block.False, block.FalseArgs);
+            ref IrBlock changed = ref _f.Blocks[b];
+            (changed.True, changed.TrueArgs, changed.False, changed.FalseArgs) = (whenTrue, trueArgs, whenFalse, falseArgs);
+            _changed = true;
         }
-        _changed = HasDropped = _hasDropped[b] = _grew = true;
+        _env.Deliver(whenFalse);
+    }
+
+    /// <summary>x => T (which decides the other way to where F leads anyhow): the test makes no difference.</summary>
+    private void Drop(int b, int target, int args)
+    {
+        _f.Goto(b, target, args);
+        _changed = _isDropped[b] = true;
         ThreadGoto(b);
     }
 
     /// <summary>Whether going to a block with what is known now ends up at a given place.</summary>
     private bool LeadsTo(int from, int fromArgs, int target, int targetArgs)
     {
+        if (from != target && _f.Blocks[from].End is not (IrEnd.Goto or IrEnd.Branch))
+            return false;
         bool rejects = _f.Blocks[target].End == IrEnd.Return && _f.Blocks[target].A == IrFunction.Zero && _f.Blocks[target].Phi < 0;
-        Walk(ref from, ref fromArgs, rejects);
-        return from == target && fromArgs == targetArgs;
+        bool moved = Walk(ref from, ref fromArgs, rejects);
+        bool leads = from == target && fromArgs == targetArgs;
+        _grew |= leads && moved;
+        return leads;
     }
 
     /// <summary>Follows an edge through blocks that do nothing and are decided.</summary>
@@ -300,32 +327,41 @@ internal sealed class Specialise
                 if (v.A == IrFunction.Zero)
                     return false;
                 uint present = _env.Established(IrFunction.Zero);
-                return bytes <= present && bytes + _env.Look(v.A).Hi <= present;
+                return bytes <= present && bytes + _env.MostOf(v.A) <= present;
             case IrOp.Div or IrOp.Mod:
-                return _env.Look(v.B).Lo > 0 || _env.Decide(IrCompare.Eq, v.B, IrFunction.Zero) == 0;
+                return _env.LeastOf(v.B) > 0 || _env.Decide(IrCompare.Eq, v.B, IrFunction.Zero) == 0;
             default:
                 return false;
         }
     }
 
+    /// <summary>Drops what holds already; of loads from one base the one that reaches farthest implies the others, wherever they stand in the list.</summary>
     private void PruneRequires(int b)
     {
-        // the largest load from each base first: it implies the others, wherever they stand in the list
-        for (int r = _f.Blocks[b].Require; r >= 0; r = _f.Requires[r].Next)
+        int head = _f.Blocks[b].Require, last = -1;
+        for (int r = head, next; r >= 0; r = next)
         {
-            IrValue v = _f.Values[_f.Requires[r].Value];
-            if (v.Op == IrOp.LoadPacket && !Holds(v) && IsLargest(b, v))
+            next = _f.Requires[r].Next;
+            ref IrValue v = ref _f.Values[_f.Requires[r].Value];
+            bool isLoad = v.Op == IrOp.LoadPacket;
+            if (!Holds(v) && (!isLoad || (last < 0 && next < 0) || IsLargest(head, v)))
+            {
+                last = r;
                 continue;
-            if (v.Op == IrOp.LoadPacket || Holds(v))
-                Unlink(b, r);
+            }
+            _changed = true;
+            if (last < 0)
+                _f.Blocks[b].Require = next;
+            else
+                _f.Requires[last].Next = next;
         }
         for (int r = _f.Blocks[b].Require; r >= 0; r = _f.Requires[r].Next)
             Note(_f.Values[_f.Requires[r].Value]);
     }
 
-    private bool IsLargest(int b, in IrValue v)
+    private bool IsLargest(int list, in IrValue v)
     {
-        for (int r = _f.Blocks[b].Require; r >= 0; r = _f.Requires[r].Next)
+        for (int r = list; r >= 0; r = _f.Requires[r].Next)
         {
             ref IrValue other = ref _f.Values[_f.Requires[r].Value];
             if (other.Op != IrOp.LoadPacket || other.A != v.A)
@@ -345,7 +381,7 @@ internal sealed class Specialise
             _env.Establish(v.A, bytes);
             if (v.A != IrFunction.Zero)
             {
-                ulong least = (ulong)_env.Look(v.A).Lo + bytes;
+                ulong least = (ulong)_env.LeastOf(v.A) + bytes;
                 if (least <= int.MaxValue)
                     _env.Establish(IrFunction.Zero, (uint)least);
             }
@@ -354,20 +390,5 @@ internal sealed class Specialise
         {
             _env.Learn(IrCompare.Eq, v.B, IrFunction.Zero, false);
         }
-    }
-
-    private void Unlink(int b, int entry)
-    {
-        _changed = true;
-        int next = _f.Requires[entry].Next;
-        if (_f.Blocks[b].Require == entry)
-        {
-            _f.Blocks[b].Require = next;
-            return;
-        }
-        int r = _f.Blocks[b].Require;
-        while (_f.Requires[r].Next != entry)
-            r = _f.Requires[r].Next;
-        _f.Requires[r].Next = next;
     }
 }
