@@ -7,7 +7,7 @@ using Hachi.Lang.Pcap;
 using Hachi.Vm;
 using Hachi.Vm.Jit;
 
-// usage: Hachi.Bench file|engine|compile|vm|vm-compile|seccomp|seccomp-learn|capture [--packets N] [--repeats N] [--libpcap-code]
+// usage: Hachi.Bench file|engine|compile|vm|vm-compile|seccomp|seccomp-learn|capture|events [--packets N] [--repeats N] [--libpcap-code]
 if (args.FirstOrDefault() == "vm")
 {
     // usage: Hachi.Bench vm [FOLDER of the benchmark programs] [NAME...] [--repeats N]
@@ -33,6 +33,14 @@ switch (args)
     case ["seccomp-learn", "--repeats", string times, .. string[] command] when OperatingSystem.IsLinux():
         SeccompBench.Learn(command, int.Parse(times, CultureInfo.InvariantCulture));
         return 0;
+}
+if (args is ["events", ..])
+{
+    // usage: Hachi.Bench events [--repeats N], as root
+    string events = Directory.CreateTempSubdirectory("hachi-bench-").FullName;
+    EventsBench.Run(Number("--repeats", 60), events);
+    Directory.Delete(events, recursive: true);
+    return 0;
 }
 if (args is ["capture", string hachi, ..])
 {
@@ -66,7 +74,7 @@ switch (args.FirstOrDefault())
         CompileBench.Run(repeats);
         break;
     default:
-        Console.Error.WriteLine("usage: Hachi.Bench file|engine|compile|vm|vm-compile [--packets N] [--repeats N] [--libpcap-code]");
+        Console.Error.WriteLine("usage: Hachi.Bench file|engine|compile|vm|vm-compile|seccomp|seccomp-learn|capture|events [--packets N] [--repeats N] [--libpcap-code]");
         return 2;
 }
 return 0;

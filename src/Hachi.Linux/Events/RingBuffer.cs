@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Hachi.Linux.Load;
 using Hachi.Linux.Sys;
 using Hachi.Uapi;
@@ -16,16 +14,12 @@ public delegate void RecordHandler(ReadOnlySpan<byte> record);
 /// </summary>
 public sealed unsafe class RingBuffer : IDisposable
 {
-    private const uint BusyBit = 1u << 31, DiscardBit = 1u << 30;
-    private const int HeaderBytes = 8;
-
     private readonly MemoryMap _consumer, _producer;
     private readonly FileHandle _own;
+    private readonly WakeEvent _stop = new();
     private readonly ReadWait _waiting;
-    private readonly ulong* _consumerPosition;
-    private readonly ulong* _producerPosition;
-    private readonly byte* _data;
     private readonly ulong _mask;
+    private volatile bool _isStopped;
 
     /// <summary>Opens the reading end; the map may be disposed afterwards.</summary>
     /// <param name="map">A ring buffer.</param>
@@ -39,16 +33,15 @@ public sealed unsafe class RingBuffer : IDisposable
         _consumer = MemoryMap.Create(map.Descriptor, page, MemoryMap.Read | MemoryMap.Write, 0, out int result) ?? throw new BpfException("mmap", -result, $"ring buffer {map.Name}");
         // The data are mapped twice in a row, so that a record that wraps around is whole.
         _producer = MemoryMap.Create(map.Descriptor, page + 2 * (nint)map.MaxEntries, MemoryMap.Read, page, out result) ?? throw new BpfException("mmap", -result, $"ring buffer {map.Name}");
-        _consumerPosition = (ulong*)_consumer.Address;
-        _producerPosition = (ulong*)_producer.Address;
-        _data = _producer.Address + page;
         _mask = map.MaxEntries - 1;
         _own = map.Handle.Duplicate();
-        _waiting = new ReadWait(_own.Descriptor);
+        _waiting = new ReadWait(_own.Descriptor, _stop.Descriptor);
     }
 
-    /// <summary>Bytes that are written and not read yet.</summary>
-    public long PendingBytes => (long)(Volatile.Read(ref *_producerPosition) - Volatile.Read(ref *_consumerPosition));
+    /// <summary>Bytes that are written and not given back yet.</summary>
+    public long PendingBytes => (long)(Volatile.Read(ref *(ulong*)_producer.Address) - Volatile.Read(ref *(ulong*)_consumer.Address));
+
+    internal bool IsStopped => _isStopped;
 
     /// <summary>Hands over what is there, and does not wait.</summary>
     /// <param name="handler">Told each record. What it throws ends the call; the record that it was told counts as read.</param>
@@ -57,19 +50,35 @@ public sealed unsafe class RingBuffer : IDisposable
     public int Drain(RecordHandler handler, int recordsMax = int.MaxValue)
     {
         ArgumentNullException.ThrowIfNull(handler);
+        RingCursor cursor = OpenCursor();
         int count = 0;
-        while (count < recordsMax && Next(out ReadOnlySpan<byte> record))
+        try
         {
-            try
+            while (count < recordsMax && cursor.TryNext(out byte* record, out uint length))
             {
-                handler(record);
+                count++;
+                handler(new ReadOnlySpan<byte>(record, (int)length));
             }
-            finally
-            {
-                Release(record.Length);
-            }
-            count++;
         }
+        finally
+        {
+            cursor.Publish();
+        }
+        return count;
+    }
+
+    /// <summary>Copies records as values, and does not wait.</summary>
+    /// <typeparam name="T">What a record holds; longer records are cut, shorter ones filled with zeros.</typeparam>
+    /// <param name="values">Room for them.</param>
+    /// <returns>How many.</returns>
+    public int Fill<T>(Span<T> values)
+        where T : unmanaged
+    {
+        RingCursor cursor = OpenCursor();
+        int count = 0;
+        while (count < values.Length && cursor.TryNext(out byte* record, out uint length))
+            values[count++] = RingCursor.Value<T>(record, length);
+        cursor.Publish();
         return count;
     }
 
@@ -80,90 +89,56 @@ public sealed unsafe class RingBuffer : IDisposable
     {
         // The producer wakes a reader only when it finds it caught up: our position must be seen before we look once more.
         Interlocked.MemoryBarrier();
-        return PendingBytes > 0 && !IsBusy() || _waiting.Wait(timeout);
+        return _waiting.Wait(timeout) && !_isStopped;
     }
 
-    /// <summary>Ends <see cref="Wait"/> and <see cref="ReadAllAsync{T}"/>, from any thread.</summary>
-    public void Stop() => _waiting.Wake();
+    /// <summary>Ends <see cref="Wait"/> and <see cref="ReadAllAsync{T}"/>, from any thread, now and later.</summary>
+    public void Stop()
+    {
+        _isStopped = true;
+        _stop.Set();
+    }
 
-    /// <summary>All records, as values, until it is cancelled or stopped.</summary>
+    /// <summary>
+    /// All records, as values, until it is cancelled or stopped. What is read is given back to the programs in batches; nothing is allocated while there are
+    /// records, and while it waits a thread of the pool waits in its place.
+    /// </summary>
     /// <typeparam name="T">What a record holds; longer records are cut, shorter ones filled with zeros.</typeparam>
     /// <param name="cancellation">Ends the enumeration without an error.</param>
-    public async IAsyncEnumerable<T> ReadAllAsync<T>([EnumeratorCancellation] CancellationToken cancellation = default)
-        where T : unmanaged
-    {
-        const int Batch = 1024;
-        var batch = new T[Batch];
-        bool isStopped = false;
-        using CancellationTokenRegistration registration = cancellation.Register(() =>
-        {
-            isStopped = true;
-            Stop();
-        });
-        while (!isStopped)
-        {
-            int count = Fill(batch);
-            for (int i = 0; i < count; i++)
-                yield return batch[i];
-            if (count == 0 && !Wait(TimeSpan.Zero))
-                isStopped |= !await Task.Run(() => Wait(TimeSpan.FromMilliseconds(-1)), CancellationToken.None).ConfigureAwait(false);
-        }
-    }
+    public RecordSequence<T> ReadAllAsync<T>(CancellationToken cancellation = default)
+        where T : unmanaged => new(this, cancellation);
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        Stop();
         _waiting.Dispose();
+        _stop.Dispose();
         _own.Dispose();
         _consumer.Dispose();
         _producer.Dispose();
     }
 
-    /// <summary>Copies records as values.</summary>
-    /// <returns>How many.</returns>
-    public int Fill<T>(Span<T> values)
-        where T : unmanaged
+    internal RingCursor OpenCursor()
     {
-        int count = 0;
-        while (count < values.Length && Next(out ReadOnlySpan<byte> record))
-        {
-            if (record.Length >= sizeof(T))
-                values[count++] = Unsafe.ReadUnaligned<T>(ref MemoryMarshal.GetReference(record));
-            else
-            {
-                values[count] = default;
-                record.CopyTo(MemoryMarshal.AsBytes(values.Slice(count++, 1)));
-            }
-            Release(record.Length);
-        }
-        return count;
+        ObjectDisposedException.ThrowIf(_producer.IsClosed, this);
+        return new((ulong*)_consumer.Address, (ulong*)_producer.Address, _producer.Address + Environment.SystemPageSize, _mask);
     }
 
-    // The next record that is whole and not thrown away; what was thrown away is skipped.
-    private bool Next(out ReadOnlySpan<byte> record)
+    /// <summary>Keeps the memory mapped while somebody walks through it, whoever disposes this meanwhile; each call wants a <see cref="Release"/>.</summary>
+    internal void Hold()
     {
-        ulong position = *_consumerPosition;
-        while (position < Volatile.Read(ref *_producerPosition))
-        {
-            byte* header = _data + (position & _mask);
-            uint length = Volatile.Read(ref *(uint*)header);
-            if ((length & BusyBit) != 0)
-                break;
-            if ((length & DiscardBit) == 0)
-            {
-                record = new ReadOnlySpan<byte>(header + HeaderBytes, (int)length);
-                return true;
-            }
-            position += Rounded(length & ~DiscardBit);
-            Volatile.Write(ref *_consumerPosition, position);
-        }
-        record = default;
-        return false;
+        bool isHeld = false;
+        _consumer.DangerousAddRef(ref isHeld);
+        _producer.DangerousAddRef(ref isHeld);
     }
 
-    private bool IsBusy() => (Volatile.Read(ref *(uint*)(_data + (*_consumerPosition & _mask))) & BusyBit) != 0;
+    internal void Release()
+    {
+        _consumer.DangerousRelease();
+        _producer.DangerousRelease();
+    }
 
-    private void Release(int length) => Volatile.Write(ref *_consumerPosition, *_consumerPosition + Rounded((uint)length));
-
-    private static ulong Rounded(uint length) => (length + HeaderBytes + 7ul) & ~7ul;
+    /// <summary>Something else to wait by, which another wake-up ends.</summary>
+    internal ReadWait OpenWait() => new(_own.Descriptor, _stop.Descriptor);
 }

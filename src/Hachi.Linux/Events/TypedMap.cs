@@ -15,12 +15,14 @@ public readonly unsafe struct TypedMap<TKey, TValue>
 {
     /// <summary>A view of a map, which stays the caller's.</summary>
     /// <param name="map">The map, not per CPU (see <see cref="PerCpuMap{TKey, TValue}"/>).</param>
-    /// <exception cref="ArgumentException">Its keys or values have other sizes.</exception>
+    /// <exception cref="ArgumentException">Its keys or values have other sizes; or, of a type that says its fields (<see cref="IMapLayout"/>), other fields than the map's types say.</exception>
     public TypedMap(Map map)
     {
         ArgumentNullException.ThrowIfNull(map);
-        if (map.KeySize != sizeof(TKey) || map.ValueSize != sizeof(TValue) || map.IsPerCpu)
-            throw new ArgumentException($"map {map.Name} has keys of {map.KeySize} and values of {map.ValueSize} bytes{(map.IsPerCpu ? " a processor" : "")}; {typeof(TKey).Name} has {sizeof(TKey)}, {typeof(TValue).Name} {sizeof(TValue)}", nameof(map));
+        if (map.IsPerCpu)
+            throw new ArgumentException($"map {map.Name} has a value for each processor: a {nameof(PerCpuMap<TKey, TValue>)} reads it", nameof(map));
+        MapLayout.Check<TKey>(map, isKey: true);
+        MapLayout.Check<TValue>(map, isKey: false);
         Map = map;
     }
 
@@ -58,6 +60,12 @@ public readonly unsafe struct TypedMap<TKey, TValue>
         return Map.TryTake(Bytes(ref key), Bytes(ref value));
     }
 
+    /// <summary>Sets the values of many keys by few calls; both in the same order. See <see cref="MapBatches.Set"/>.</summary>
+    public void SetAll(ReadOnlySpan<TKey> keys, ReadOnlySpan<TValue> values) => MapBatches.Set(Map, MemoryMarshal.AsBytes(keys), MemoryMarshal.AsBytes(values));
+
+    /// <summary>Removes many keys by few calls; gives how many were there.</summary>
+    public int RemoveAll(ReadOnlySpan<TKey> keys) => MapBatches.Remove(Map, MemoryMarshal.AsBytes(keys));
+
     /// <summary>
     /// All entries, as they are met: entries that programs add or remove meanwhile may be told or not, none that stays is missed by the kernel's batches (Linux
     /// 5.6). Without batches, a key that vanishes under the walk begins it anew, and entries may be told twice.
@@ -82,12 +90,14 @@ public readonly unsafe struct PerCpuMap<TKey, TValue>
     private static readonly int s_stride = (sizeof(TValue) + 7) / 8 * 8;
 
     /// <summary>A view of a map, which stays the caller's.</summary>
-    /// <exception cref="ArgumentException">It is not per CPU, or its keys or values have other sizes.</exception>
+    /// <exception cref="ArgumentException">It is not per CPU, or its keys or values have other sizes or fields (see <see cref="TypedMap{TKey, TValue}"/>).</exception>
     public PerCpuMap(Map map)
     {
         ArgumentNullException.ThrowIfNull(map);
-        if (map.KeySize != sizeof(TKey) || map.ValueSize != sizeof(TValue) || !map.IsPerCpu)
-            throw new ArgumentException($"map {map.Name} ({map.Type.Name()}) has keys of {map.KeySize} and values of {map.ValueSize} bytes", nameof(map));
+        if (!map.IsPerCpu)
+            throw new ArgumentException($"map {map.Name} ({map.Type.Name()}) has one value for all processors: a {nameof(TypedMap<TKey, TValue>)} reads it", nameof(map));
+        MapLayout.Check<TKey>(map, isKey: true);
+        MapLayout.Check<TValue>(map, isKey: false);
         Map = map;
     }
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Hachi.Btf;
 using Hachi.Linux.Sys;
 using Hachi.Object;
 using Hachi.Uapi;
@@ -54,6 +55,23 @@ public sealed unsafe partial class Map : KernelResource
 
     /// <summary>Type of a value there; 0 for none.</summary>
     public uint ValueType { get; }
+
+    /// <summary>The types that it was made with, as the kernel gives them back; null for none, or without the right to ask.</summary>
+    internal BtfTypes? ReadTypes()
+    {
+        if (BtfId == 0 || KeyType + ValueType == 0)
+            return null;
+        try
+        {
+            using LoadedTypes types = LoadedTypes.Open(BtfId);
+            return BtfReader.TryRead(types.Read(), out BtfTypes? read, out _) ? read : null;
+        }
+        catch (BpfException)
+        {
+            // Types by number are for CAP_SYS_ADMIN only.
+            return null;
+        }
+    }
 
     /// <summary>Whether each processor has a value of its own for a key.</summary>
     public bool IsPerCpu => Type is MapType.PercpuArray or MapType.PercpuHash or MapType.LruPercpuHash or MapType.PercpuCgroupStorage;
