@@ -44,26 +44,15 @@ public sealed unsafe class BpfLink : Link
     /// <param name="path">A path in a mounted bpffs that does not exist yet.</param>
     public void Pin(string path)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
-        {
-            var attributes = new BpfAttributes { Pin = { Path = name, Fd = (uint)Descriptor } };
-            int result = BpfSystem.Call(BpfCommand.ObjPin, ref attributes, 16);
-            if (result < 0)
-                throw Failure.Of(BpfCommand.ObjPin, result, path);
-        }
+        using PinFolder folder = PinFolder.OpenFor(path, out string name);
+        folder.Pin(name, Descriptor);
     }
 
     /// <summary>The link pinned at a path.</summary>
     public static BpfLink OpenPinned(string path)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
-        {
-            var attributes = new BpfAttributes { Pin = { Path = name } };
-            int result = BpfSystem.Call(BpfCommand.ObjGet, ref attributes, 16);
-            return result < 0 ? throw Failure.Of(BpfCommand.ObjGet, result, path) : new BpfLink(new FileHandle(result), path);
-        }
+        using PinFolder folder = PinFolder.OpenFor(path, out string name);
+        return folder.TryOpen(name) is { } handle ? new BpfLink(handle, path) : throw Failure.Of(BpfCommand.ObjGet, -(int)ErrorNumber.ENOENT, path);
     }
 
     /// <summary>The link with a number.</summary>

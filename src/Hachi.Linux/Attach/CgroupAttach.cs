@@ -55,11 +55,8 @@ public static unsafe class CgroupAttach
     /// <summary>Opens a directory to name a cgroup or a file system by.</summary>
     internal static FileHandle OpenDirectory(string path, string description)
     {
-        fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
-        {
-            int result = (int)Syscall.Retry(Syscall.Openat, AtCwd, (nint)name, Directory | Cloexec);
-            return result < 0 ? throw new BpfException("open", -result, $"{description}: no such directory, or not to be opened") : new FileHandle(result);
-        }
+        int result = Files.Open(Files.AtCwd, path, Files.ReadOnly | Files.MustBeDirectory);
+        return result < 0 ? throw new BpfException("open", -result, $"{description}: no such directory, or not to be opened") : new FileHandle(result);
     }
 
     private static BpfException Refused(string call, int result, string description) => new(call, -result, (ErrorNumber)(-result) switch

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
-using Hachi.Btf;
-using Hachi.Linux.Kernel;
 using Hachi.Linux.Load;
+using Hachi.Linux.Load.Fit;
 using Hachi.Linux.Sys;
 using Hachi.Uapi;
 
@@ -10,8 +9,6 @@ namespace Hachi.Linux.Attach;
 /// <summary>Structures of functions that programs stand in for.</summary>
 public static unsafe class StructOpsAttach
 {
-    private const uint LinkFlag = 1 << 13;
-
     /// <summary>Registers a structure whose functions are programs of a loaded object; the link takes it back. It ends with the process by a link (Linux 6.4), and stays before that.</summary>
     /// <param name="loaded">Loaded with <see cref="LoadOptions.StructOps"/> naming the same structure.</param>
     /// <param name="spec">The structure.</param>
@@ -20,71 +17,54 @@ public static unsafe class StructOpsAttach
     {
         ArgumentNullException.ThrowIfNull(loaded);
         ArgumentNullException.ThrowIfNull(spec);
-        StructOpsLayout layout = StructOpsLayout.Of(spec.Type);
-        bool hasLinks = KernelFeatures.Find("other struct_ops_link") is not { } feature || KernelRelease.WhyWithout(feature) is null;
+        Map map = StructOpsMaps.Create(spec.Type, spec.Type, StructOpsMaps.HasLinks ? (uint)MapFlags.Link : 0, null);
+        return Register(loaded, spec, map.Handle, map.Flags.HasFlag(MapFlags.Link), map);
+    }
+
+    /// <summary>Registers a structure that stands in the object itself (a variable in the section <c>.struct_ops</c> or <c>.struct_ops.link</c>); the link takes it back.</summary>
+    /// <param name="loaded">The loaded object.</param>
+    /// <param name="map">The variable's name, which is its map's.</param>
+    /// <exception cref="BpfException">EINVAL: the kernel misses a member that it needs; EEXIST: something of this name is registered.</exception>
+    /// <exception cref="KeyNotFoundException">There is no such structure.</exception>
+    public static Link AttachStructOps(this LoadedObject loaded, string map)
+    {
+        ArgumentNullException.ThrowIfNull(loaded);
+        foreach ((string name, StructOpsSpec spec) in StructOpsMaps.SpecsOf(loaded.Spec))
+            if (name == map)
+                return Register(loaded, spec, loaded.Map(map).Handle.Duplicate(), loaded.Map(map).Flags.HasFlag(MapFlags.Link), null);
+        throw new KeyNotFoundException($"the object has no structure of functions '{map}'");
+    }
+
+    private static Link Register(LoadedObject loaded, StructOpsSpec spec, FileHandle handle, bool isLink, Map? own)
+    {
         string description = $"struct_ops {spec.Type}";
-        FileHandle map = CreateMap(layout, spec.Type, hasLinks, description);
+        IDisposable held = own is null ? handle : own;
         try
         {
-            byte[] value = Value(loaded, spec, layout);
+            byte[] value = Value(loaded, spec, StructOpsLayout.Of(spec.Type));
             uint key = 0;
             fixed (byte* pointer = value)
             {
-                var update = new BpfAttributes { Element = { MapFd = (uint)map.Descriptor, Key = (byte*)&key, ValueOrNextKey = pointer } };
+                var update = new BpfAttributes { Element = { MapFd = (uint)handle.Descriptor, Key = (byte*)&key, ValueOrNextKey = pointer } };
                 int result = BpfSystem.Call(BpfCommand.MapUpdateElem, ref update, 32);
                 if (result < 0)
                     throw Failure.Of(BpfCommand.MapUpdateElem, result, $"{description}: the kernel does not take it (a member that it needs may be missing, or the name be taken)");
             }
-            if (!hasLinks)
+            if (!isLink)
                 return new UndoLink(description, () =>
                 {
                     uint only = 0;
-                    var delete = new BpfAttributes { Element = { MapFd = (uint)map.Descriptor, Key = (byte*)&only } };
+                    var delete = new BpfAttributes { Element = { MapFd = (uint)handle.Descriptor, Key = (byte*)&only } };
                     _ = BpfSystem.Call(BpfCommand.MapDeleteElem, ref delete, 32);
-                    map.Dispose();
+                    held.Dispose();
                 });
-            var attributes = new BpfAttributes { Link = { Fd = (uint)map.Descriptor, Type = (uint)AttachType.StructOps } };
-            return BpfLink.Create(ref attributes, 16, description, map);
+            var attributes = new BpfAttributes { Link = { Fd = (uint)handle.Descriptor, Type = (uint)AttachType.StructOps } };
+            return BpfLink.Create(ref attributes, 16, description, held);
         }
         catch
         {
-            map.Dispose();
+            held.Dispose();
             throw;
-        }
-    }
-
-    private static FileHandle CreateMap(StructOpsLayout layout, string type, bool hasLinks, string description)
-    {
-        // The kernel asks for types of the program's, though it looks at its own only.
-        using FileHandle types = LoadTypes();
-        var attributes = new BpfAttributes
-        {
-            Map =
-            {
-                Type = (uint)MapType.StructOps,
-                KeySize = sizeof(uint),
-                ValueSize = (uint)layout.ValueBytes,
-                MaxEntries = 1,
-                Flags = hasLinks ? LinkFlag : 0,
-                BtfFd = (uint)types.Descriptor,
-                VmlinuxValueType = layout.ValueTypeId,
-            },
-        };
-        KernelResource.NameInto(attributes.Map.Name, type);
-        int result = BpfSystem.Call(BpfCommand.MapCreate, ref attributes, 64);
-        return result < 0 ? throw Failure.Lacking(BpfCommand.MapCreate, result, description, KernelFeatures.Of(MapType.StructOps)) : new FileHandle(result);
-    }
-
-    private static FileHandle LoadTypes()
-    {
-        var writer = new BtfWriter();
-        writer.Int("int");
-        byte[] section = writer.ToArray();
-        fixed (byte* pointer = section)
-        {
-            var attributes = new BpfAttributes { Btf = { Btf = pointer, Size = (uint)section.Length } };
-            int result = BpfSystem.Call(BpfCommand.BtfLoad, ref attributes, 28);
-            return result < 0 ? throw Failure.Of(BpfCommand.BtfLoad, result, "a type of its own") : new FileHandle(result);
         }
     }
 

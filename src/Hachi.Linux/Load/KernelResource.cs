@@ -18,19 +18,11 @@ public abstract unsafe class KernelResource : IDisposable
 
     /// <summary>Gives it a name in a BPF file system, where it stays until the file is removed, whoever ends.</summary>
     /// <param name="path">A path in a mounted bpffs that does not exist yet; its directories must.</param>
-    /// <exception cref="BpfException">EEXIST: the name is taken; EPERM: no bpffs there, or no right to write; ENOENT: no such directory.</exception>
+    /// <exception cref="BpfException">EEXIST: the name is taken; EINVAL: no bpffs there; EPERM: the name has a dot; EACCES: no right to write; ENOENT: no such directory.</exception>
     public void Pin(string path)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        byte[] name = Encoding.UTF8.GetBytes(path + '\0');
-        int result;
-        fixed (byte* pointer = name)
-        {
-            var attributes = new BpfAttributes { Pin = { Path = pointer, Fd = (uint)Descriptor } };
-            result = BpfSystem.Call(BpfCommand.ObjPin, ref attributes, 16);
-        }
-        if (result < 0)
-            throw Failure.Of(BpfCommand.ObjPin, result, -result == (int)ErrorNumber.EPERM ? $"{path} must lie in a mounted BPF file system (mount -t bpf bpf DIR)" : path);
+        using PinFolder folder = PinFolder.OpenFor(path, out string name);
+        folder.Pin(name, Descriptor);
     }
 
     /// <inheritdoc/>
@@ -50,15 +42,8 @@ public abstract unsafe class KernelResource : IDisposable
     /// <summary>The pinned descriptor at a path.</summary>
     private protected static FileHandle OpenPath(string path)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        byte[] name = Encoding.UTF8.GetBytes(path + '\0');
-        int result;
-        fixed (byte* pointer = name)
-        {
-            var attributes = new BpfAttributes { Pin = { Path = pointer } };
-            result = BpfSystem.Call(BpfCommand.ObjGet, ref attributes, 16);
-        }
-        return result < 0 ? throw Failure.Of(BpfCommand.ObjGet, result, path) : new FileHandle(result);
+        using PinFolder folder = PinFolder.OpenFor(path, out string name);
+        return folder.TryOpen(name) ?? throw Failure.Of(BpfCommand.ObjGet, -(int)ErrorNumber.ENOENT, path);
     }
 
     /// <summary>The descriptor of what has a number.</summary>

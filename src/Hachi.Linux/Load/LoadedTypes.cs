@@ -48,6 +48,30 @@ public sealed unsafe class LoadedTypes : KernelResource
         }
     }
 
+    /// <summary>The types of a module: the kernel knows them by number only, so that each is asked for its name.</summary>
+    /// <param name="name">The module.</param>
+    /// <exception cref="BpfException">ENOENT: the module is not loaded, or has no types; EPERM: needs CAP_SYS_ADMIN.</exception>
+    public static LoadedTypes OfModule(string name)
+    {
+        foreach (uint id in AllIds())
+        {
+            LoadedTypes types;
+            try
+            {
+                types = Open(id);
+            }
+            catch (BpfException e) when (e.Errno == (int)ErrorNumber.ENOENT)
+            {
+                // It went while we were asking.
+                continue;
+            }
+            if (types.IsKernel && types.Name == name)
+                return types;
+            types.Dispose();
+        }
+        throw new BpfException(BpfSystem.Name(BpfCommand.BtfGetNextId), (int)ErrorNumber.ENOENT, $"the kernel has no types of a module {name}");
+    }
+
     /// <summary>The numbers of all types in the kernel, rising.</summary>
     public static IEnumerable<uint> AllIds() => Ids(BpfCommand.BtfGetNextId);
 

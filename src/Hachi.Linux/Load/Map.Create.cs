@@ -60,7 +60,9 @@ public sealed unsafe partial class Map
             },
         };
         NameInto(attributes.Map.Name, spec.Name);
-        if (types is not null && TakesTypes(spec.Type))
+        if (types is not null && ownTypeId != 0)
+            attributes.Map.BtfFd = (uint)types.Descriptor;
+        else if (types is not null && TakesTypes(spec.Type))
             (attributes.Map.BtfFd, attributes.Map.BtfKeyType, attributes.Map.BtfValueType) = ((uint)types.Descriptor, spec.KeyType, spec.ValueType);
         int result = BpfSystem.Call(BpfCommand.MapCreate, ref attributes, 72);
         if (result == -(int)ErrorNumber.EINVAL && attributes.Map.BtfKeyType + attributes.Map.BtfValueType != 0)
@@ -93,7 +95,7 @@ public sealed unsafe partial class Map
     internal void SetDescriptor(uint index, int descriptor) =>
         Set(MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in index)), MemoryMarshal.AsBytes(new ReadOnlySpan<int>(in descriptor)));
 
-    private static Map FromHandle(FileHandle handle, string what)
+    internal static Map FromHandle(FileHandle handle, string what)
     {
         var info = new MapInfo();
         int result = ReadInfo(handle.Descriptor, &info, sizeof(MapInfo));

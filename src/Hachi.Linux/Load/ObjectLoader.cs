@@ -1,5 +1,7 @@
+using Hachi.Linux.Load.Fit;
 using Hachi.Linux.Sys;
 using Hachi.Object;
+using Hachi.Object.Relocate;
 using Hachi.Uapi;
 
 namespace Hachi.Linux.Load;
@@ -15,16 +17,23 @@ public static class ObjectLoader
     {
         ArgumentNullException.ThrowIfNull(spec);
         options ??= new LoadOptions();
-        spec = KernelFit.Apply(spec, options.Types);
+        spec = KernelFit.Apply(spec, options.Types, out IReadOnlyList<ModuleUse> uses);
+        IReadOnlyList<(string Map, StructOpsSpec Spec)> structures = StructOpsMaps.SpecsOf(spec);
         var loaded = new LoadedObject(spec);
         try
         {
             loaded.Types = LoadTypes(spec);
+            using PinFolder? pins = options.PinDirectory is { } directory && spec.Maps.Any(map => map.Pin is not null) ? PinFolder.Open(directory) : null;
             foreach (MapSpec map in spec.Maps)
-                AddMap(loaded, map, options);
-            foreach (ProgramSpec program in spec.Programs)
-                if (options.Programs?.Contains(program.Name) != false)
-                    loaded.Add(program.Name, Load(program, loaded, options));
+                if (map.Type == MapType.StructOps)
+                    loaded.Add(map.Name, StructOpsMaps.Create(map.Name, structures.First(each => each.Map == map.Name).Spec.Type, StructOpsMaps.HasLinks ? map.Flags : map.Flags & ~(uint)MapFlags.Link, loaded.Types), isBorrowed: false);
+                else
+                    AddMap(loaded, map, options, pins);
+            using var modules = new ModuleTypes(uses, spec.Maps.Length);
+            IReadOnlyList<StructOpsSpec> functions = [.. options.StructOps, .. structures.Select(each => each.Spec)];
+            for (int i = 0; i < spec.Programs.Length; i++)
+                if (options.Programs?.Contains(spec.Programs[i].Name) != false)
+                    loaded.Add(spec.Programs[i].Name, Load(modules.Fill(spec.Programs[i], i, uses), loaded, options, functions, modules.Descriptors));
             FillSlots(loaded);
             return loaded;
         }
@@ -35,23 +44,23 @@ public static class ObjectLoader
         }
     }
 
-    private static Program Load(ProgramSpec program, LoadedObject loaded, LoadOptions options)
+    private static Program Load(ProgramSpec program, LoadedObject loaded, LoadOptions options, IReadOnlyList<StructOpsSpec> functions, IReadOnlyList<int> modules)
     {
+        var around = new ProgramSurroundings
+        {
+            License = loaded.Spec.License,
+            KernelVersion = loaded.Spec.KernelVersion,
+            Types = loaded.Types,
+            Maps = loaded.Maps,
+            Modules = modules,
+            Object = loaded.Spec,
+            LogLevel = options.LogLevel,
+        };
         if (program.Type == ProgramType.StructOps)
-            return ProgramLoader.Load(StructOpsLayout.Prepare(program, options.StructOps, out uint type), Around(loaded, options) with { AttachBtfId = type });
+            return ProgramLoader.Load(StructOpsLayout.Prepare(program, functions, out uint type), around with { AttachBtfId = type });
         using AttachTarget target = AttachTarget.Find(program, options.Target);
-        return ProgramLoader.Load(program, Around(loaded, options) with { AttachBtfId = target.TypeId, AttachFd = target.Descriptor });
+        return ProgramLoader.Load(program, around with { AttachBtfId = target.TypeId, AttachFd = target.Descriptor });
     }
-
-    private static ProgramSurroundings Around(LoadedObject loaded, LoadOptions options) => new()
-    {
-        License = loaded.Spec.License,
-        KernelVersion = loaded.Spec.KernelVersion,
-        Types = loaded.Types,
-        Maps = loaded.Maps,
-        Object = loaded.Spec,
-        LogLevel = options.LogLevel,
-    };
 
     // Types help people and bpftool; an object that needs none of them loads without.
     private static unsafe FileHandle? LoadTypes(BpfObject spec)
@@ -66,7 +75,7 @@ public static class ObjectLoader
         }
     }
 
-    private static void AddMap(LoadedObject loaded, MapSpec spec, LoadOptions options)
+    private static void AddMap(LoadedObject loaded, MapSpec spec, LoadOptions options, PinFolder? pins)
     {
         if (options.Maps?.TryGetValue(spec.Name, out Map? given) == true)
         {
@@ -75,8 +84,8 @@ public static class ObjectLoader
             loaded.Add(spec.Name, given, isBorrowed: true);
             return;
         }
-        string? pin = options.PinDirectory is { } directory && spec.Pin is { } name ? Path.Combine(directory, Path.GetFileName(name)) : null;
-        if (pin is not null && Reuse(pin, spec) is { } there)
+        string? pin = pins is not null && spec.Pin is { } asked ? Path.GetFileName(asked) : null;
+        if (pin is not null && Reuse(pins!, pin, spec) is { } there)
         {
             loaded.Add(spec.Name, there, isBorrowed: false);
             return;
@@ -84,31 +93,25 @@ public static class ObjectLoader
         Map map = Map.Create(spec, loaded.Types);
         loaded.Add(spec.Name, map, isBorrowed: false);
         if (pin is not null)
-            map.Pin(pin);
+            pins!.Pin(pin, map.Descriptor);
     }
 
-    private static Map? Reuse(string path, MapSpec spec)
+    private static Map? Reuse(PinFolder pins, string pin, MapSpec spec)
     {
-        Map map;
-        try
-        {
-            map = Map.OpenPinned(path);
-        }
-        catch (BpfException e) when (e.Errno == (int)ErrorNumber.ENOENT)
-        {
+        if (pins.TryOpen(pin) is not { } handle)
             return null;
-        }
+        Map map = Map.FromHandle(handle, pins.PathOf(pin));
         if (map.IsLike(spec))
             return map;
         string is_ = $"{map.Type.Name()}, keys of {map.KeySize}, values of {map.ValueSize}, {map.MaxEntries} entries, flags 0x{(uint)map.Flags:x}";
         map.Dispose();
-        throw new BpfException("load", (int)ErrorNumber.EEXIST, $"the map pinned at {path} is another one ({is_}); remove the pin, or give the map another name");
+        throw new BpfException("load", (int)ErrorNumber.EEXIST, $"the map pinned at {pins.PathOf(pin)} is another one ({is_}); remove the pin, or give the map another name");
     }
 
     private static void FillSlots(LoadedObject loaded)
     {
         foreach ((MapSpec spec, Map map) in loaded.Spec.Maps.Zip(loaded.Maps))
-            foreach ((uint index, string name) in spec.Slots)
+            foreach ((uint index, string name) in spec.Type == MapType.StructOps ? [] : spec.Slots)
                 map.SetDescriptor(index, spec.Type == MapType.ProgArray ? loaded.Program(name).Descriptor : loaded.Map(name).Descriptor);
     }
 }

@@ -21,6 +21,9 @@ internal sealed record ProgramSurroundings
     /// <summary>The descriptors that wide loads name by index.</summary>
     public IReadOnlyList<Map> Maps { get; init; } = [];
 
+    /// <summary>The descriptors of modules' types, behind the maps.</summary>
+    public IReadOnlyList<int> Modules { get; init; } = [];
+
     /// <summary>The type or function of the kernel that the program attaches to; and the descriptor of the module or program that it is in.</summary>
     public uint AttachBtfId { get; init; }
 
@@ -80,7 +83,9 @@ internal static unsafe class ProgramLoader
     {
         byte[] insns = Insn.Encode(spec.Insns.AsSpan()), license = Encoding.UTF8.GetBytes(around.License + '\0');
         byte[] functionRecords = around.Types is null ? [] : FunctionRecords(spec), lineRecords = functionRecords.Length == 0 ? [] : LineRecords(spec);
-        int[] descriptors = [.. around.Maps.Select(map => map.Descriptor), 0];
+        // Place 0 stands for the kernel itself where calls of its functions name a place.
+        int[] descriptors = around.Maps.Count == 0 ? [0, .. around.Modules] : [.. around.Maps.Select(map => map.Descriptor), .. around.Modules];
+        bool hasDescriptors = around.Maps.Count + around.Modules.Count > 0;
         fixed (byte* code = insns, licensePointer = license, logPointer = log, functions = functionRecords, lines = lineRecords)
         fixed (int* fds = descriptors)
         {
@@ -100,7 +105,7 @@ internal static unsafe class ProgramLoader
                     ExpectedAttachType = (uint)(spec.AttachType ?? 0),
                     AttachBtfId = around.AttachBtfId,
                     AttachFd = (uint)around.AttachFd,
-                    FdArray = around.Maps.Count == 0 ? null : fds,
+                    FdArray = hasDescriptors ? fds : null,
                 },
             };
             Map.NameInto(attributes.Load.Name, spec.Name);
@@ -119,7 +124,7 @@ internal static unsafe class ProgramLoader
                 }
             }
             // Up to fd_array; what an older kernel does not know may only be told when it is needed.
-            return BpfSystem.Call(BpfCommand.ProgLoad, ref attributes, around.Maps.Count == 0 ? 120 : 128);
+            return BpfSystem.Call(BpfCommand.ProgLoad, ref attributes, hasDescriptors ? 128 : 120);
         }
     }
 

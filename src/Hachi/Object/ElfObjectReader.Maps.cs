@@ -12,8 +12,6 @@ internal sealed partial class ElfObjectRun
 {
     private const int MapsMax = 4096;
 
-
-
     private void ReadMaps()
     {
         if (elf.Find(MapsSection) is >= 0 and int maps)
@@ -23,6 +21,7 @@ internal sealed partial class ElfObjectRun
         for (int i = 0; i < elf.Sections.Length && _maps.Count < MapsMax; i++)
             if (elf.Sections[i] is { IsAllocated: true, Size: > 0, Type: ElfSection.ProgBits or ElfSection.NoBits } section && IsDataName(section.Name))
                 AddDataMap(i, section);
+        ReadStructOps();
     }
 
     /// <summary>Whether sections of that name hold data, which become maps.</summary>

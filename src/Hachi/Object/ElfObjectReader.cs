@@ -23,7 +23,7 @@ public sealed record ObjectRead(BpfObject? Object, IReadOnlyList<Diagnostic> Dia
 
 /// <summary>
 /// ELF objects as <c>clang -target bpf -c</c> makes them: programs by section, each with the functions that it reaches; maps from <c>.maps</c> (described by BTF),
-/// <c>maps</c> (older) and data sections; licence, version, BTF.
+/// <c>maps</c> (older), structures of functions (<c>.struct_ops</c>) and data sections; licence, version, BTF.
 /// </summary>
 public static class ElfObjectReader
 {
@@ -77,6 +77,7 @@ internal sealed partial class ElfObjectRun(ElfFile elf, List<Diagnostic> diagnos
         FindFunctions();
         List<ProgramSpec> programs = LinkPrograms();
         FillSlots(programs);
+        FillStructOps(programs);
         foreach (ExternUses uses in _externs.Values)
             Report(DiagnosticTable.LinkExtern, uses.Name, uses.Kind switch
             {

@@ -30,6 +30,7 @@ public static class ElfObjectWriter
 internal sealed class ElfWriterRun(BpfObject bpf)
 {
     private const uint RelocWide = 1, RelocPointer = 2, RelocCall = 10;
+    private const ulong StructOpsBytesMax = 1 << 20;
 
     /// <summary>A function of a program: its slots, and where it was put.</summary>
     private sealed class Piece(string name, int start, int length, bool isGlobal)
@@ -194,10 +195,12 @@ internal sealed class ElfWriterRun(BpfObject bpf)
     private void WriteMaps()
     {
         int next = 0;
+        bool[] isApart = new bool[bpf.Maps.Length];
         for (int i = 0; i < bpf.Maps.Length; i++)
         {
             _isData[i] = bpf.Maps[i] is { Type: MapType.Array, KeySize: 4, MaxEntries: 1 } map && ElfObjectRun.IsDataName(map.Name);
-            _newIndex[i] = _isData[i] ? 0 : next++;
+            isApart[i] = _isData[i] || bpf.Maps[i].Type == MapType.StructOps;
+            _newIndex[i] = isApart[i] ? 0 : next++;
         }
         for (int i = 0; i < bpf.Maps.Length; i++)
             if (_isData[i])
@@ -210,7 +213,8 @@ internal sealed class ElfWriterRun(BpfObject bpf)
                     : _image.Add(map.Name, flags, Padded(map));
                 _mapSymbols[i] = _image.AddSymbol("", ElfImage.LocalSection, section, 0, 0);
             }
-        var layout = ElfMapLayout.Of(bpf, _isData);
+        WriteStructOps(ref next);
+        var layout = ElfMapLayout.Of(bpf, isApart);
         if (layout.SizeBytes > 0)
         {
             int section = _image.Add(".maps", ElfImage.Data, new byte[layout.SizeBytes]);
@@ -224,6 +228,43 @@ internal sealed class ElfWriterRun(BpfObject bpf)
                         _image.Relocate(section, values + slot * 8L, RelocPointer, symbol);
         }
         _btf = layout.Btf;
+    }
+
+    // Structures of functions lie where the object's types say, in sections of their own; an object without types cannot have them in a file.
+    private void WriteStructOps(ref int next)
+    {
+        if (!bpf.Maps.Any(map => map.Type == MapType.StructOps) || !BtfReader.TryRead(bpf.Btf.AsMemory(), out BtfTypes? types, out _))
+            return;
+        foreach (string name in (ReadOnlySpan<string>)[ElfObjectRun.StructOpsSection, ElfObjectRun.StructOpsLinkSection])
+        {
+            BtfVariable[] variables = [.. types!.VariablesOf(types.Find(BtfKind.Datasec, name)).Where(each => IndexOf(types.NameOf(each.Var)) >= 0)];
+            ulong size = variables.Length == 0 ? 0 : variables.Max(each => each.Offset + (ulong)bpf.Maps[IndexOf(types.NameOf(each.Var))].ValueSize);
+            if (size is 0 or > StructOpsBytesMax)
+                continue;
+            byte[] bytes = new byte[size];
+            int section = _image.Add(name, ElfImage.Data, bytes);
+            foreach (BtfVariable variable in variables)
+            {
+                int index = IndexOf(types.NameOf(variable.Var));
+                MapSpec map = bpf.Maps[index];
+                map.Data.AsSpan()[..Math.Min(map.Data.Length, (int)map.ValueSize)].CopyTo(bytes.AsSpan((int)variable.Offset));
+                _newIndex[index] = next++;
+                _mapSymbols[index] = _image.AddSymbol(map.Name, ElfImage.GlobalObject, section, variable.Offset, map.ValueSize);
+                IReadOnlyList<BtfMember> members = types.MembersOf(types.Resolve(map.ValueType));
+                foreach ((uint member, string program) in map.Slots)
+                    if (member < (uint)members.Count && variable.Offset + members[(int)member].BitOffset / 8ul + 8 <= size && _programSymbols.TryGetValue(program, out int symbol))
+                        _image.Relocate(section, variable.Offset + members[(int)member].BitOffset / 8, RelocPointer, symbol);
+            }
+            _image.SetBytes(section, bytes);
+        }
+
+        int IndexOf(string name)
+        {
+            for (int i = 0; i < bpf.Maps.Length; i++)
+                if (bpf.Maps[i].Name == name && bpf.Maps[i].Type == MapType.StructOps)
+                    return i;
+            return -1;
+        }
     }
 
     private byte[] _btf = [];

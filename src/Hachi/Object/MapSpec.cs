@@ -17,10 +17,13 @@ public sealed record MapSpec(string Name, MapType Type, uint KeySize, uint Value
     /// <summary>What the maps that a map of maps holds look like.</summary>
     public MapSpec? Inner { get; init; }
 
-    /// <summary>First contents of the one value of a data section (<c>.rodata</c>, <c>.data</c>, <c>.bss</c>); empty means zeros.</summary>
+    /// <summary>First contents of the one value of a data section (<c>.rodata</c>, <c>.data</c>, <c>.bss</c>) or of a structure of functions, laid out as the object's types say; empty means zeros.</summary>
     public ImmutableArray<byte> Data { get; init; } = [];
 
-    /// <summary>Slots that are filled from the start: of a program array with programs, of a map of maps with maps, by name.</summary>
+    /// <summary>
+    /// Slots that are filled from the start: of a program array with programs, of a map of maps with maps, by name; of a structure of functions
+    /// (<see cref="MapType.StructOps"/>) the members, by number, with programs.
+    /// </summary>
     public ImmutableArray<(uint Index, string Name)> Slots { get; init; } = [];
 
     /// <summary>Whether programs may only read it, and user space too once it is loaded (<c>.rodata</c>).</summary>

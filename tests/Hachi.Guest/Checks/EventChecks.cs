@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Hachi.Linux.Attach;
 using Hachi.Linux.Events;
+using Hachi.Linux.Load;
 using static Hachi.Guest.Lab;
 
 namespace Hachi.Guest.Checks;
@@ -14,6 +15,7 @@ internal static class EventChecks
     public static IEnumerable<Check> All =>
     [
         new("ring-buffer", Events, "ring buffer", "every record read, in order; none lost below its size, the others counted", _ => Ring()) { Features = ["map ringbuf"] },
+        new("user-ring-buffer", Events, "user ring buffer", "every record summed up by the program; none taken when it is full", _ => UserRing()) { Features = ["map user_ringbuf"] },
         new("perf-buffer", Events, "perf buffer", "every record read, in order", _ => Perf()) { Features = ["map perf_event_array"] },
     ];
 
@@ -54,6 +56,30 @@ internal static class EventChecks
         Make(Capacity + Calls);
         Same(Capacity - 1, ring.Drain(_ => { }), "records of a full ring");
         Same((ulong)(Calls + 1), witness[1], "records that found no room");
+    }
+
+    private static void UserRing()
+    {
+        using LoadedObject loaded = ObjectChecks.Load("messages");
+        using var ring = new UserRingBuffer(loaded.Map("messages"));
+        ulong expected = 0;
+        // More than the ring holds, so that positions wrap around: 256 records of eight bytes and a head.
+        for (ulong round = 0; round < 5; round++)
+        {
+            for (ulong i = 0; i < 100; i++)
+                That(ring.TryWrite(round * 1000 + i), "no room");
+            expected += round * 100_000 + 4950;
+            loaded.Program("run").Run(default);
+            Same(expected, ObjectChecks.Variable(loaded, "sum"), "sum");
+            Same(0L, ring.PendingBytes, "bytes that were not taken");
+        }
+        int fitting = 0;
+        while (ring.TryWrite((ulong)fitting))
+            fitting++;
+        Same(4096 / 16, fitting, "records that fit");
+        loaded.Program("run").Run(default);
+        That(ring.TryWrite(1UL), "no room after the program has run");
+        Same((ulong)(500 + fitting), ObjectChecks.Variable(loaded, "seen"), "records seen");
     }
 
     private static void Perf()

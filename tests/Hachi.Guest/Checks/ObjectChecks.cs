@@ -35,7 +35,7 @@ internal static class ObjectChecks
         return read.Object ?? throw new CheckException(string.Join('\n', read.Diagnostics));
     }
 
-    private static LoadedObject Load(string name, LoadOptions? options = null)
+    internal static LoadedObject Load(string name, LoadOptions? options = null)
     {
         try
         {
@@ -48,7 +48,7 @@ internal static class ObjectChecks
     }
 
     /// <summary>A variable of eight bytes, by the object's types; set first, where a value is given.</summary>
-    private static ulong Variable(LoadedObject loaded, string name, ulong? set = null)
+    internal static ulong Variable(LoadedObject loaded, string name, ulong? set = null)
     {
         That(BtfReader.TryRead(loaded.Spec.Btf.ToArray(), out BtfTypes? types, out string reason), reason);
         for (uint id = 1; id < types!.Count; id++)

@@ -36,7 +36,26 @@ internal static unsafe class StructOpsChecks
     public static IEnumerable<Check> All =>
     [
         new("struct-ops", "Structures of functions", "struct_ops (tcp_congestion_ops)", "connections began with our congestion control", _ => Congestion()) { Features = ["program struct_ops"] },
+        new("struct-ops-object", "Structures of functions", "structures in an object of clang (.struct_ops, .struct_ops.link)", "connections began with both", _ => FromObject("struct_ops", ("linked", "hachi_linked"), ("plain", "hachi_plain"))) { Features = ["program struct_ops"] },
+        new("module-functions", "Structures of functions", "a module's functions called (kfuncs of tcp_dctcp)", "connections began, the module's function among what ran", _ => FromObject("module", ("module", "hachi_module"))) { Features = ["program struct_ops"], IsGuestOnly = true },
     ];
+
+    /// <summary>Each structure of an object is registered, is used by three connections, and is gone afterwards.</summary>
+    private static void FromObject(string file, params (string Map, string Name)[] structures)
+    {
+        NetworkLab.Enter();
+        using LoadedObject loaded = ObjectChecks.Load(file);
+        ulong expected = 0;
+        foreach ((string map, string name) in structures)
+        {
+            That(!Choose(name), "there is such a congestion control already");
+            using (loaded.AttachStructOps(map))
+                for (int i = 0; i < 3; i++)
+                    That(Choose(name), $"the congestion control {name} cannot be chosen");
+            Same(expected += 3, ObjectChecks.Variable(loaded, "connections"), "connections seen");
+            That(!Choose(name), $"the congestion control {name} is there after the link was disposed");
+        }
+    }
 
     private static void Congestion()
     {

@@ -6,7 +6,7 @@ namespace Hachi.Tests.Guest;
 internal sealed class GuestKernel
 {
     // What is not built in and checks need; a kernel that lacks one goes without.
-    private static readonly string[] s_modules = ["drivers/net/veth", "net/sched/cls_bpf", "net/sched/sch_ingress"];
+    private static readonly string[] s_modules = ["drivers/net/veth", "net/sched/cls_bpf", "net/sched/sch_ingress", "net/ipv4/tcp_dctcp"];
 
     private GuestKernel(string folder) => Folder = folder;
 
@@ -43,7 +43,9 @@ internal sealed class GuestKernel
         return new GuestKernel(known);
     }
 
-    private static bool IsWhole(string folder) => File.Exists(Path.Combine(folder, "whole"));
+    // What was taken apart for fewer modules is not whole.
+    private static bool IsWhole(string folder) =>
+        File.Exists(Path.Combine(folder, "whole")) && File.Exists(Path.Combine(folder, "asked")) && File.ReadAllText(Path.Combine(folder, "asked")) == string.Join(' ', s_modules);
 
     /// <summary>The package that one of Debian's meta packages stands for today.</summary>
     private static string? Resolve(string apt, string series)
@@ -77,6 +79,7 @@ internal sealed class GuestKernel
         Directory.Delete(parts, recursive: true);
         foreach (string older in Directory.GetDirectories(Path.GetDirectoryName(folder)!).Where(other => other != folder))
             Directory.Delete(older, recursive: true);
+        File.WriteAllText(Path.Combine(folder, "asked"), string.Join(' ', s_modules));
         File.WriteAllText(Path.Combine(folder, "whole"), release);
         return true;
     }

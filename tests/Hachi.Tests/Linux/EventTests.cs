@@ -135,6 +135,130 @@ public sealed class EventTests
         Assert.All(entries, entry => Assert.Equal(entry.Key * 3ul + 1, entry.Value));
     }
 
+    [Fact]
+    public async Task A_reader_that_stops_in_the_middle_leaves_the_rest()
+    {
+        using LoadedObject loaded = Load("ringbuf key 0 value 0 entries 65536", ByRing);
+        using var ring = new RingBuffer(loaded.Map("events"));
+        loaded.Program("send").Run(new byte[64], options: new TestRunOptions { Repeat = 100 });
+        ulong next = 0;
+        await foreach (Record record in ring.ReadAllAsync<Record>(TestContext.Current.CancellationToken))
+        {
+            Check(record, ref next);
+            if (next == 40)
+                break;
+        }
+        Assert.Equal(5, ring.Drain(record => Check(MemoryMarshal.Read<Record>(record), ref next), 5));
+        Assert.Throws<InvalidOperationException>(() => ring.Drain(record =>
+        {
+            Check(MemoryMarshal.Read<Record>(record), ref next);
+            throw new InvalidOperationException();
+        }));
+        var some = new Record[200];
+        Assert.Equal(54, ring.Fill<Record>(some));
+        foreach (Record record in some.AsSpan(0, 54))
+            Check(record, ref next);
+        Assert.Equal((100ul, 0L), (next, ring.PendingBytes));
+    }
+
+    [Fact]
+    public async Task A_cancelled_reader_does_not_end_the_next()
+    {
+        using LoadedObject loaded = Load("ringbuf key 0 value 0 entries 65536", ByRing);
+        using var ring = new RingBuffer(loaded.Map("events"));
+        using (var cancellation = new CancellationTokenSource(TimeSpan.FromMilliseconds(20)))
+            await foreach (Record _ in ring.ReadAllAsync<Record>(cancellation.Token))
+                Assert.Fail("nothing was sent");
+        // This one waits, and is woken by a program.
+        Task<ulong> reading = Task.Run(async () =>
+        {
+            ulong count = 0;
+            IAsyncEnumerable<Record> records = ring.ReadAllAsync<Record>();
+            await foreach (Record record in records.WithCancellation(TestContext.Current.CancellationToken))
+            {
+                Check(record, ref count);
+                if (count == 3)
+                    break;
+            }
+            return count;
+        });
+        for (int i = 0; i < 3; i++)
+        {
+            await Task.Delay(10, TestContext.Current.CancellationToken);
+            loaded.Program("send").Run(new byte[64]);
+        }
+        Assert.Equal(3ul, await reading);
+        ring.Stop();
+        await foreach (Record _ in ring.ReadAllAsync<Record>(TestContext.Current.CancellationToken))
+            Assert.Fail("it was stopped");
+    }
+
+    [Theory]
+    [InlineData(MapType.Hash)]
+    [InlineData(MapType.Array)]
+    [InlineData(MapType.LruHash)]
+    public void Many_entries_are_written_and_removed_by_few_calls(MapType type)
+    {
+        Tools.NeedRoot();
+        const int Count = 1000;
+        using Map map = Map.Create(new MapSpec("many", type, 4, 8, Count * 2));
+        var typed = new TypedMap<uint, ulong>(map);
+        uint[] keys = [.. Enumerable.Range(0, Count).Select(i => (uint)i)];
+        typed.SetAll(keys, [.. keys.Select(key => key * 7ul + 1)]);
+        Assert.Equal(Count, typed.Entries().Count(entry => entry.Value == entry.Key * 7ul + 1));
+        if (type == MapType.Array)
+            Assert.Equal((int)ErrorNumber.E2BIG, Assert.Throws<Hachi.Linux.BpfException>(() => typed.SetAll([0, Count * 2], [1, 2])).Errno);
+        else
+        {
+            // Every third is not there.
+            Assert.Equal(Count, typed.RemoveAll([.. keys.SelectMany(key => new uint[] { key, key + 100_000 })]));
+            Assert.Empty(typed.Entries());
+        }
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Flow : IMapLayout
+    {
+        public uint Port;
+        public ulong Bytes;
+
+        public readonly IReadOnlyList<MapField> Fields => [new("port", 0, 4), new("bytes", 8, 8)];
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Moved : IMapLayout
+    {
+        public ulong Bytes;
+        public uint Port;
+
+        public readonly IReadOnlyList<MapField> Fields => [new("bytes", 0, 8), new("port", 8, 4)];
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Short
+    {
+        public uint Port;
+    }
+
+    [Fact]
+    public void Values_are_held_against_the_types_of_the_program()
+    {
+        Tools.NeedRoot();
+        const string Source = """
+            struct flow { u32 port; u64 bytes; };
+            struct { __uint(type, 1); __uint(max_entries, 8); __type(key, u32); __type(value, struct flow); } flows SEC(".maps");
+            char _license[] SEC("license") = "GPL";
+            SEC("socket") int run(void *ctx) { u32 key = 0; return map_lookup_elem(&flows, &key) != 0; }
+            """;
+        using LoadedObject loaded = ElfObjectReader.Read(Clang.Build(Source)).Object!.Load();
+        var flows = new TypedMap<uint, Flow>(loaded.Map("flows")) { [7] = new Flow { Port = 80, Bytes = 1000 } };
+        Assert.Equal(1000ul, flows[7].Bytes);
+        string message = Assert.Throws<ArgumentException>(() => new TypedMap<uint, Moved>(loaded.Map("flows"))).Message;
+        Assert.Contains("the value of map flows: field 'bytes' of struct flow (u64) stands at offset 8 with 8 bytes, but at 0 with 8 in Moved", message);
+        message = Assert.Throws<ArgumentException>(() => new TypedMap<uint, Short>(loaded.Map("flows"))).Message;
+        Assert.Contains("the value of map flows has 16 bytes (struct flow { port at 0, bytes at 8 }), Short has 4", message);
+    }
+
     private static void Check(Record record, ref ulong next)
     {
         Assert.Equal((next, ~next), (record.Number, record.Complement));

@@ -90,6 +90,23 @@ public sealed class ElfObjectTests
     }
 
     [Fact]
+    public void Structures_of_functions_are_maps_whose_slots_are_members()
+    {
+        BpfObject bpf = Read(Clang.Build(Sources.StructOps));
+        Assert.Equal(["first", "second", "third"], bpf.Maps.Where(map => map.Type == MapType.StructOps).Select(map => map.Name).Order());
+        MapSpec Of(string name) => bpf.Maps.Single(map => map.Name == name);
+        Assert.Equal([(1u, "undo"), (2u, "threshold")], Of("first").Slots);
+        Assert.Equal([(2u, "threshold")], Of("second").Slots);
+        Assert.Equal([(1u, "undo")], Of("third").Slots);
+        Assert.Equal(((uint)MapFlags.Link, 0u, 48u), (Of("first").Flags, Of("third").Flags, Of("first").ValueSize));
+        Assert.Equal("first\0"u8, Of("first").Data.AsSpan()[..6]);
+        Assert.Equal(5, Of("first").Data[32]);
+        Assert.Equal((ProgramType.StructOps, 16u), (bpf.FindProgram("undo")!.Type, bpf.FindProgram("undo")!.Flags));
+        // As text and back.
+        Assert.Equal(bpf, ObjectParser.Parse(ObjectPrinter.Print(bpf)).Object);
+    }
+
+    [Fact]
     public void Older_maps_and_versions()
     {
         BpfObject bpf = Read(Clang.Build(Sources.OldMaps));

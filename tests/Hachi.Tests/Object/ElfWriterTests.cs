@@ -53,7 +53,7 @@ public sealed class ElfWriterTests
     [Fact]
     public void Clang_objects_survive_writing()
     {
-        foreach (string source in (string[])[Sources.Everything, Sources.Externs])
+        foreach (string source in (string[])[Sources.Everything, Sources.Externs, Sources.StructOps])
         {
             BpfObject bpf = ElfObjectTests.Read(Clang.Build(source)), read = ElfObjectTests.Read(ElfObjectWriter.Write(bpf));
             Assert.Equal(bpf.Maps, read.Maps);

@@ -70,6 +70,18 @@ internal static class Sources
         SEC("tp_btf/sched_switch") int second(u64 *ctx) { struct task_struct *task = (void *)ctx[2]; return parent(task) + task->tgid; }
         """;
 
+    /// <summary>Structures of functions, with and without a link; functions in common, text and numbers beside them.</summary>
+    public const string StructOps = """
+        struct sock;
+        struct tcp_congestion_ops { char name[16]; u32 (*undo_cwnd)(struct sock *); u32 (*ssthresh)(struct sock *); u32 flags; void (*init)(struct sock *); };
+        char _license[] SEC("license") = "GPL";
+        SEC("struct_ops/threshold") u32 threshold(u64 *ctx) { return 8; }
+        SEC("struct_ops.s/undo") u32 undo(u64 *ctx) { return 9; }
+        SEC(".struct_ops.link") struct tcp_congestion_ops first = { .name = "first", .ssthresh = (void *)threshold, .undo_cwnd = (void *)undo, .flags = 5 };
+        SEC(".struct_ops.link") struct tcp_congestion_ops second = { .name = "second", .ssthresh = (void *)threshold };
+        SEC(".struct_ops") struct tcp_congestion_ops third = { .undo_cwnd = (void *)undo };
+        """;
+
     /// <summary>A map as objects before BTF had them.</summary>
     public const string OldMaps = """
         struct bpf_map_def { u32 type, key_size, value_size, max_entries, map_flags; };

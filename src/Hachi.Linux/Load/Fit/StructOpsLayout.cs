@@ -3,7 +3,7 @@ using Hachi.Linux.Kernel;
 using Hachi.Object;
 using Hachi.Uapi;
 
-namespace Hachi.Linux.Load;
+namespace Hachi.Linux.Load.Fit;
 
 /// <summary>How the running kernel lays a structure of functions out, and the value around it that its map has (<c>struct bpf_struct_ops_TYPE</c>).</summary>
 internal readonly record struct StructOpsLayout(BtfTypes Types, uint TypeId, uint ValueTypeId, int ValueBytes, int DataOffset)

@@ -1,20 +1,17 @@
-using System.Runtime.InteropServices;
-using System.Text;
 using Hachi.Btf;
 using Hachi.Linux.Kernel;
-using Hachi.Linux.Sys;
 using Hachi.Object;
 using Hachi.Uapi;
 
-namespace Hachi.Linux.Load;
+namespace Hachi.Linux.Load.Fit;
 
 /// <summary>What a tracing or LSM program is verified for: a function or type of the kernel or of a module, by its number among the types there.</summary>
-internal readonly unsafe struct AttachTarget : IDisposable
+internal readonly struct AttachTarget : IDisposable
 {
-    private readonly FileHandle? _module;
+    private readonly LoadedTypes? _module;
     private readonly Program? _program;
 
-    private AttachTarget(uint typeId, FileHandle? module, Program? program = null) => (TypeId, _module, _program) = (typeId, module, program);
+    private AttachTarget(uint typeId, LoadedTypes? module, Program? program = null) => (TypeId, _module, _program) = (typeId, module, program);
 
     /// <summary>The number; 0 where none is needed.</summary>
     public uint TypeId { get; }
@@ -41,7 +38,7 @@ internal readonly unsafe struct AttachTarget : IDisposable
             return new AttachTarget(id, null);
         foreach (string module in only is null ? kernel.Modules : [only])
             if (kernel.Module(module) is { } types && types.Find(kind, name) is uint inModule && inModule >= types.FirstId)
-                return new AttachTarget(inModule, OpenTypes(module));
+                return new AttachTarget(inModule, LoadedTypes.OfModule(module));
         throw new BpfException("load", (int)ErrorNumber.ENOENT, $"program {spec.Name}: {Missing(spec.AttachType!.Value, place)}");
     }
 
@@ -52,28 +49,12 @@ internal readonly unsafe struct AttachTarget : IDisposable
     {
         if (program is null)
             throw new BpfException("load", (int)ErrorNumber.EINVAL, $"program {spec.Name}: say which program has the function '{function}' (LoadOptions.Target)");
-        var open = new BpfAttributes { Next = { Id = program.BtfId } };
-        int descriptor = program.BtfId == 0 ? -(int)ErrorNumber.ENOENT : BpfSystem.Call(BpfCommand.BtfGetFdById, ref open, 4);
-        if (descriptor < 0)
-            throw new BpfException("load", -descriptor, $"program {spec.Name}: program {program.Name} has no types to find '{function}' in");
-        using var types = new FileHandle(descriptor);
-        return BtfReader.TryRead(SectionOf(types), out BtfTypes? read, out _) && read!.Find(BtfKind.Func, function) is > 0 and uint id
+        if (program.BtfId == 0)
+            throw new BpfException("load", (int)ErrorNumber.ENOENT, $"program {spec.Name}: program {program.Name} has no types to find '{function}' in");
+        using LoadedTypes types = LoadedTypes.Open(program.BtfId);
+        return BtfReader.TryRead(types.Read(), out BtfTypes? read, out _) && read!.Find(BtfKind.Func, function) is > 0 and uint id
             ? new AttachTarget(id, null, program)
             : throw new BpfException("load", (int)ErrorNumber.ENOENT, $"program {spec.Name}: program {program.Name} has no function '{function}'");
-    }
-
-    private static byte[] SectionOf(FileHandle types)
-    {
-        var info = new TypesInfo();
-        var attributes = new BpfAttributes { Info = { Fd = (uint)types.Descriptor, Length = (uint)sizeof(TypesInfo), Info = (byte*)&info } };
-        if (BpfSystem.Call(BpfCommand.ObjGetInfoByFd, ref attributes, 16) < 0)
-            return [];
-        byte[] section = new byte[info.Size];
-        fixed (byte* pointer = section)
-        {
-            info = new TypesInfo { Section = pointer, Size = (uint)section.Length };
-            return BpfSystem.Call(BpfCommand.ObjGetInfoByFd, ref attributes, 16) < 0 ? [] : section;
-        }
     }
 
     private static (string Prefix, BtfKind Kind)? Form(AttachType? type) => type switch
@@ -92,45 +73,4 @@ internal readonly unsafe struct AttachTarget : IDisposable
         AttachType.TraceIter => $"the kernel has no iterator '{place}'",
         _ => $"the kernel has no function '{place}' among its types (it may be inlined, or renamed by the compiler)",
     };
-
-    /// <summary>The descriptor of a module's types: the kernel knows them by number only, so each is asked for its name.</summary>
-    private static FileHandle OpenTypes(string module)
-    {
-        uint id = 0;
-        while (true)
-        {
-            var next = new BpfAttributes { Next = { Id = id } };
-            int result = BpfSystem.Call(BpfCommand.BtfGetNextId, ref next, 8);
-            if (result < 0)
-                throw Failure.Of(BpfCommand.BtfGetNextId, result, $"the types of module {module}");
-            id = next.Next.Next;
-            var open = new BpfAttributes { Next = { Id = id } };
-            int descriptor = BpfSystem.Call(BpfCommand.BtfGetFdById, ref open, 4);
-            if (descriptor < 0)
-                continue;
-            var types = new FileHandle(descriptor);
-            if (NameOf(types) == module)
-                return types;
-            types.Dispose();
-        }
-    }
-
-    private static string NameOf(FileHandle types)
-    {
-        const int NameBytesMax = 64;
-        byte* name = stackalloc byte[NameBytesMax];
-        var info = new TypesInfo { Name = name, NameLength = NameBytesMax };
-        var attributes = new BpfAttributes { Info = { Fd = (uint)types.Descriptor, Length = (uint)sizeof(TypesInfo), Info = (byte*)&info } };
-        return BpfSystem.Call(BpfCommand.ObjGetInfoByFd, ref attributes, 16) < 0 || info.IsKernel == 0 ? "" : Encoding.UTF8.GetString(new ReadOnlySpan<byte>(name, NameBytesMax).SliceToZero());
-    }
-
-    /// <summary>struct bpf_btf_info.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    private struct TypesInfo
-    {
-        public byte* Section;
-        public uint Size, Id;
-        public byte* Name;
-        public uint NameLength, IsKernel;
-    }
 }
