@@ -36,3 +36,22 @@ expected=$(cat tests/consumer/expected.txt)
 dotnet tool install Hachi.Tool --version "$version" --tool-path "$work/tool" --add-source "$feed" >/dev/null
 said=$("$work/tool/hachi" --version)
 [ "$said" = "hachi $version" ] || { echo "the tool said: $said"; exit 1; }
+
+# The sample of one file, from the packages: with root the kernel takes it, runs it, and has it on loopback of a network namespace; without, it compiles and says what it lacks.
+mkdir -p "$work/sample"
+sed -e "s:^#\:project ../src/\(.*\)$:#\:package \1@$version:" samples/xdp-count.cs > "$work/sample/xdp-count.cs"
+cat > "$work/sample/NuGet.config" <<END
+<configuration><packageSources><clear /><add key="local" value="$feed" /></packageSources></configuration>
+END
+printf '<Project />' | tee "$work/sample/Directory.Build.props" "$work/sample/Directory.Build.targets" > "$work/sample/Directory.Packages.props"
+(
+    cd "$work/sample"
+    dotnet build xdp-count.cs -v q --nologo
+    said=$(dotnet run --no-build xdp-count.cs 2>&1 || true)
+    grep -q 'exit' <<<"$said" || { printf 'the sample said:\n%s\n' "$said"; exit 1; }
+    if [ "$(id -u)" = 0 ]; then
+        grep -q 'UDP to port 9: Drop' <<<"$said" || { printf 'the sample said:\n%s\n' "$said"; exit 1; }
+        attached=$(unshare -n sh -c 'ip link set lo up && echo | dotnet run --no-build xdp-count.cs -- lo' 2>&1)
+        grep -q 'attached to lo' <<<"$attached" || { printf 'the sample said:\n%s\n' "$attached"; exit 1; }
+    fi
+)

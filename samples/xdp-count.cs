@@ -4,6 +4,7 @@
 #:property AllowUnsafeBlocks=true
 #:property PublishAot=false
 #:property DebugType=portable
+#:property NoWarn=CS0649
 
 // An XDP program in C#: counts packets by IPv4 source, drops UDP to port 9. One file, no clang:
 //

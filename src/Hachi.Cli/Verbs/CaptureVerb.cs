@@ -11,7 +11,7 @@ namespace Hachi.Cli.Verbs;
 /// <summary><c>hachi capture</c>: packets of an interface, printed or written.</summary>
 internal sealed class CaptureVerb : IVerb
 {
-    private const int InteractiveMilliseconds = 10, WritingMilliseconds = 250, SnaplenMax = 262_144;
+    private const int InteractiveMilliseconds = 10, WritingMilliseconds = 1000, SnaplenMax = 262_144;
 
     private readonly Argument<string[]> _expression = new("EXPR") { Description = "A capture filter as in pcap-filter(7), in one argument or several; none takes everything", Arity = ArgumentArity.ZeroOrMore };
     private readonly Option<string[]> _interfaces = new("-i", "--interface") { Description = "Capture on this interface (name, number, or any); may be repeated", HelpName = "IF" };

@@ -52,7 +52,7 @@ public sealed unsafe class BpfLink : Link
     public static BpfLink OpenPinned(string path)
     {
         using PinFolder folder = PinFolder.OpenFor(path, out string name);
-        return folder.TryOpen(name) is { } handle ? new BpfLink(handle, path) : throw Failure.Of(BpfCommand.ObjGet, -(int)ErrorNumber.ENOENT, path);
+        return folder.TryOpen(name, PinFolder.LinkKind) is { } handle ? new BpfLink(handle, path) : throw Failure.Of(BpfCommand.ObjGet, -(int)ErrorNumber.ENOENT, path);
     }
 
     /// <summary>The link with a number.</summary>

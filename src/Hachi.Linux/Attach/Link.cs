@@ -13,6 +13,9 @@ public abstract class Link : IDisposable
     /// <summary>Where the program is attached, in words.</summary>
     public string Description { get; }
 
+    /// <summary>Whether detaching is a call that takes the rights that attaching took (netlink, older cgroups); otherwise closing a descriptor does it, which is always allowed.</summary>
+    public virtual bool NeedsRightsToDetach => false;
+
     /// <summary>Detaches. A second time does nothing.</summary>
     public void Dispose()
     {

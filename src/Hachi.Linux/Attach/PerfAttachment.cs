@@ -110,6 +110,9 @@ public sealed class LinkGroup : Link
     /// <summary>The links.</summary>
     public IReadOnlyList<Link> Links { get; }
 
+    /// <inheritdoc/>
+    public override bool NeedsRightsToDetach => Links.Any(link => link.NeedsRightsToDetach);
+
     private protected override void Detach()
     {
         foreach (Link link in Links)

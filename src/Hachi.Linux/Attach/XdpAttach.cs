@@ -76,5 +76,7 @@ public static class XdpAttach
 /// <summary>An attachment that is undone by a call.</summary>
 internal sealed class UndoLink(string description, Action undo) : Link(description)
 {
+    public override bool NeedsRightsToDetach => true;
+
     private protected override void Detach() => undo();
 }

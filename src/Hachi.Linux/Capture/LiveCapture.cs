@@ -300,14 +300,19 @@ public sealed class LiveCapture : IDisposable
         }, enough.Token);
     }
 
-    /// <summary>The block that the kernel is filling is handed over when its time is over: until then the counters say that something is missing.</summary>
+    /// <summary>
+    /// The block that the kernel is filling is handed over when its time is over: until then the counters say that something is missing. Where it is certain that nobody
+    /// writes there any more, it is read before.
+    /// </summary>
     private void Empty(PacketRing ring, LivePacketHandler rest)
     {
         const int RoundsMax = 200;
-        ring.Close();
+        bool isQuiet = ring.Close();
         for (int round = 0; round < RoundsMax; round++)
         {
             while (!ring.Drain(rest)) // who wants no more does not get more, but it is counted as seen
+                rest = Discard;
+            if (isQuiet && !ring.DrainUnfinished(rest))
                 rest = Discard;
             if (ring.IsEmpty)
                 return;

@@ -22,7 +22,9 @@ internal sealed unsafe class PacketRing : IDisposable
     private readonly int _snapLength;
     private readonly Lock _counting = new();
     private byte* _next;
+    private byte* _behind;
     private int _block;
+    private int _taken;
     private uint _left;
     private FilterEngine? _here;
     private CaptureCounters _counters;
@@ -103,10 +105,11 @@ internal sealed unsafe class PacketRing : IDisposable
     }
 
     /// <summary>From now on nothing more is let in; returns when the kernel is done with the filter that was there.</summary>
-    public void Close()
+    /// <returns>False where nobody can tell whether it is.</returns>
+    public bool Close()
     {
         _socket.AttachFilter(KernelFilter.RejectAll);
-        WakeEvent.WaitForGracePeriod();
+        return WakeEvent.WaitForGracePeriod();
     }
 
     /// <summary>Starts to receive.</summary>
@@ -155,6 +158,26 @@ internal sealed unsafe class PacketRing : IDisposable
         return true;
     }
 
+    /// <summary>
+    /// Hands on the packets of the block that the kernel has not handed over yet, which it does when the block's time is over. Only after <see cref="Close"/>, when
+    /// nobody writes there; and only if the block holds exactly what is missing: one that was not opened anew still has the numbers of its last use.
+    /// </summary>
+    /// <returns>False when the handler wants no more; the rest is counted as seen.</returns>
+    public bool DrainUnfinished(LivePacketHandler handler)
+    {
+        bool goesOn = true;
+        var block = (PacketAbi.Block*)(_mapping.Start + ((nint)_block * BlockBytes));
+        int count = Volatile.Read(ref block->PacketCount);
+        if (_left > 0 || (Volatile.Read(ref block->Status) & PacketAbi.StatusUser) != 0 || count - _taken != Counters.Received - _seen)
+            return true;
+        for (byte* next = _taken == 0 ? (byte*)block + block->FirstOffset : _behind; _taken < count; _taken++, _seen++)
+        {
+            goesOn = goesOn && Hand((PacketAbi.Frame*)next, handler);
+            _behind = next += ((PacketAbi.Frame*)next)->NextOffset;
+        }
+        return goesOn;
+    }
+
     /// <summary>Looks why poll reports an error: the interface is down, which may pass, or gone.</summary>
     public void CheckDevice()
     {
@@ -179,8 +202,10 @@ internal sealed unsafe class PacketRing : IDisposable
         var block = (PacketAbi.Block*)(_mapping.Start + ((nint)_block * BlockBytes));
         while ((Volatile.Read(ref block->Status) & PacketAbi.StatusUser) != 0)
         {
-            _left = (uint)block->PacketCount;
-            _next = (byte*)block + block->FirstOffset;
+            // Some may have been taken out before the block was handed over.
+            _left = (uint)(block->PacketCount - _taken);
+            _next = _taken == 0 ? (byte*)block + block->FirstOffset : _behind;
+            _taken = 0;
             if (_left > 0)
                 return true;
             LeaveBlock();

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Hachi.Linux.Kernel;
 using Hachi.Linux.Load;
 using Hachi.Linux.Sys;
 using Hachi.Uapi;

@@ -16,7 +16,7 @@ public sealed class KernelFacts : IKernelFacts
     public BtfTypes? Types => Btf?.Types;
 
     /// <inheritdoc/>
-    public int Processors { get; } = PossibleProcessors();
+    public int Processors => Kernel.Processors.Possible;
 
     /// <inheritdoc/>
     public uint Version { get; } = (uint)((Environment.OSVersion.Version.Major << 16) | (Environment.OSVersion.Version.Minor << 8) | Math.Clamp(Environment.OSVersion.Version.Build, 0, 255));
@@ -28,7 +28,7 @@ public sealed class KernelFacts : IKernelFacts
         get
         {
             if (!_btfTried)
-                (_btfTried, _btf) = (true, KernelBtf.TryOpen(out _));
+                (_btfTried, _btf) = (true, RunningTypes.Open(out _));
             return _btf;
         }
     }
@@ -67,21 +67,7 @@ public sealed class KernelFacts : IKernelFacts
     public IReadOnlyList<string>? ProbeArguments(string file, string name) => null;
 
     /// <inheritdoc/>
-    public ulong? AddressOf(string? file, string symbol)
-    {
-        if (file is not null)
-            return null;
-        try
-        {
-            foreach (string line in File.ReadLines("/proc/kallsyms"))
-                if (line.Length > 19 && line.AsSpan(19) is var rest && rest.StartsWith(symbol, StringComparison.Ordinal) && (rest.Length == symbol.Length || rest[symbol.Length] == '\t'))
-                    return ulong.Parse(line.AsSpan(0, 16), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
-        {
-        }
-        return null;
-    }
+    public ulong? AddressOf(string? file, string symbol) => file is null ? Kallsyms.AddressOf(symbol) : null;
 
     /// <summary>Reads the text of a file <c>format</c> of a tracepoint; null when it is none.</summary>
     public static TracepointFormat? ParseFormat(string text)
@@ -169,8 +155,4 @@ public sealed class KernelFacts : IKernelFacts
             return null;
         }
     }
-
-    // "0-7" or "0": the last one, and 1.
-    private static int PossibleProcessors() =>
-        Read("/sys/devices/system/cpu/possible")?.Trim().Split('-', ',')[^1] is string last && int.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number + 1 : Environment.ProcessorCount;
 }

@@ -12,7 +12,16 @@ internal static class KernelRelease
     public static string Text => s_text.Value;
 
     /// <summary>Its version, two numbers.</summary>
-    public static Version Version => new(Environment.OSVersion.Version.Major, Environment.OSVersion.Version.Minor);
+    public static Version Version { get; } = new(Parse(Text).Major, Parse(Text).Minor);
+
+    /// <summary>The numbers that a release begins with (<c>6.18.44-amd64</c>); 0.0 where there are none.</summary>
+    public static Version Parse(string release)
+    {
+        int end = 0, dots = 0;
+        while (end < release.Length && (char.IsAsciiDigit(release[end]) || (release[end] == '.' && ++dots < 3)))
+            end++;
+        return Version.TryParse(release.AsSpan(0, end).TrimEnd('.'), out Version? version) ? version : new Version(0, 0);
+    }
 
     /// <summary>
     /// Its version as KERNEL_VERSION(a, b, c) packs it. Debian's releases end in 0 (<c>6.1.0-56-amd64</c>), whatever the version is: there it stands behind the distribution's name in the build's words.
@@ -22,7 +31,7 @@ internal static class KernelRelease
         get
         {
             const string Build = "/proc/sys/kernel/version", Debian = "Debian ";
-            Version version = Environment.OSVersion.Version;
+            Version version = Parse(Text);
             string words = File.Exists(Build) ? File.ReadAllText(Build) : "";
             if (words.IndexOf(Debian, StringComparison.Ordinal) is >= 0 and int at)
             {

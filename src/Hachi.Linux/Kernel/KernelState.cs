@@ -79,7 +79,7 @@ public sealed record KernelState
         return new KernelState
         {
             Release = release,
-            Version = ParseVersion(release),
+            Version = KernelRelease.Parse(release),
             Capabilities = ulong.TryParse(status.GetValueOrDefault("CapEff"), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong capabilities) ? capabilities : 0,
             UserId = status.GetValueOrDefault("Uid") is { } uid && int.TryParse(uid.Split('\t', StringSplitOptions.RemoveEmptyEntries).ElementAtOrDefault(1), out int id) ? id : 0,
             SeccompMode = Number(status.GetValueOrDefault("Seccomp")) ?? 0,
@@ -98,14 +98,6 @@ public sealed record KernelState
     }
 
     private bool IsSet(Capability capability) => (Capabilities >> (int)capability & 1) != 0;
-
-    private static Version ParseVersion(string release)
-    {
-        int end = 0, dots = 0;
-        while (end < release.Length && (char.IsAsciiDigit(release[end]) || (release[end] == '.' && ++dots < 3)))
-            end++;
-        return Version.TryParse(release.AsSpan(0, end).TrimEnd('.'), out Version? version) ? version : new Version(0, 0);
-    }
 
     // "none [integrity] confidentiality"
     private static string? ParseLockdown(string? text)

@@ -39,11 +39,11 @@ public abstract unsafe class KernelResource : IDisposable
         return BpfSystem.Call(BpfCommand.ObjGetInfoByFd, ref attributes, 16);
     }
 
-    /// <summary>The pinned descriptor at a path.</summary>
-    private protected static FileHandle OpenPath(string path)
+    /// <summary>The pinned descriptor at a path; of which kind see <see cref="PinFolder.TryOpen"/>.</summary>
+    private protected static FileHandle OpenPath(string path, string kind)
     {
         using PinFolder folder = PinFolder.OpenFor(path, out string name);
-        return folder.TryOpen(name) ?? throw Failure.Of(BpfCommand.ObjGet, -(int)ErrorNumber.ENOENT, path);
+        return folder.TryOpen(name, kind) ?? throw Failure.Of(BpfCommand.ObjGet, -(int)ErrorNumber.ENOENT, path);
     }
 
     /// <summary>The descriptor of what has a number.</summary>

@@ -27,7 +27,7 @@ public sealed unsafe partial class Map
 
     /// <summary>The map pinned at a path of a BPF file system.</summary>
     /// <exception cref="BpfException">ENOENT: nothing there; EPERM, EACCES: no right to; EINVAL: it is no map.</exception>
-    public static Map OpenPinned(string path) => FromHandle(OpenPath(path), path);
+    public static Map OpenPinned(string path) => FromHandle(OpenPath(path, PinFolder.MapKind), path);
 
     /// <summary>The map with a number.</summary>
     /// <exception cref="BpfException">ENOENT: none has it; EPERM: needs CAP_SYS_ADMIN.</exception>

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Hachi.Btf;
+using Hachi.Linux.Kernel;
 using Hachi.Linux.Sys;
 using Hachi.Object;
 using Hachi.Uapi;

@@ -98,7 +98,7 @@ public static class ObjectLoader
 
     private static Map? Reuse(PinFolder pins, string pin, MapSpec spec)
     {
-        if (pins.TryOpen(pin) is not { } handle)
+        if (pins.TryOpen(pin, PinFolder.MapKind) is not { } handle)
             return null;
         Map map = Map.FromHandle(handle, pins.PathOf(pin));
         if (map.IsLike(spec))

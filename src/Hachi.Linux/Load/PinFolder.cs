@@ -14,6 +14,9 @@ internal sealed unsafe class PinFolder : IDisposable
     // linux/magic.h: BPF_FS_MAGIC. linux/bpf.h: BPF_F_PATH_FD, Linux 6.5.
     private const uint BpfFileSystem = 0xcafe4a11, PathFdFlag = 1 << 14;
 
+    /// <summary>What pins are.</summary>
+    public const string MapKind = "map", ProgramKind = "prog", LinkKind = "link";
+
     private readonly FileHandle _handle;
     private readonly string _path;
 
@@ -58,8 +61,10 @@ internal sealed unsafe class PinFolder : IDisposable
     }
 
     /// <summary>What is pinned under a name; null when there is nothing.</summary>
-    /// <exception cref="BpfException">EPERM: it belongs to another user, or is no pin.</exception>
-    public FileHandle? TryOpen(string name)
+    /// <param name="name">The name.</param>
+    /// <param name="kind">What it has to be: <see cref="MapKind"/>, <see cref="ProgramKind"/> or <see cref="LinkKind"/>.</param>
+    /// <exception cref="BpfException">EPERM: it belongs to another user, or is no pin; EINVAL: it is of another kind.</exception>
+    public FileHandle? TryOpen(string name, string kind)
     {
         CheckName(name);
         if (Files.StatusOf(_handle.Descriptor, name) is not { } status)
@@ -68,7 +73,15 @@ internal sealed unsafe class PinFolder : IDisposable
             throw new BpfException(BpfSystem.Name(BpfCommand.ObjGet), (int)ErrorNumber.EPERM,
                 $"{PathOf(name)} {(status.IsRegular ? string.Create(CultureInfo.InvariantCulture, $"belongs to user {status.Owner}, and is not used for that reason") : "is no pin")}");
         int result = Call(BpfCommand.ObjGet, name, 0);
-        return result >= 0 ? new FileHandle(result) : result == -(int)ErrorNumber.ENOENT ? null : throw Failure.Of(BpfCommand.ObjGet, result, PathOf(name));
+        if (result < 0)
+            return result == -(int)ErrorNumber.ENOENT ? null : throw Failure.Of(BpfCommand.ObjGet, result, PathOf(name));
+        // The kernel says of a descriptor what it is only by the name of its file: anon_inode:bpf-map.
+        var handle = new FileHandle(result);
+        string? is_ = new FileInfo(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{result}")).LinkTarget;
+        if (is_ is null || is_.Replace('-', '_').Contains("bpf_" + kind, StringComparison.Ordinal))
+            return handle;
+        handle.Dispose();
+        throw new BpfException(BpfSystem.Name(BpfCommand.ObjGet), (int)ErrorNumber.EINVAL, $"{PathOf(name)} is no {(kind == ProgramKind ? "program" : kind)} ({is_})");
     }
 
     /// <inheritdoc/>

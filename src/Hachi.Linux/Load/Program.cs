@@ -88,7 +88,7 @@ public sealed unsafe partial class Program : KernelResource
         ProgramLoader.Load(new Object.ProgramSpec(name, type, [.. insns]), new ProgramSurroundings { License = license });
 
     /// <summary>The program pinned at a path of a BPF file system.</summary>
-    public static Program OpenPinned(string path) => FromHandle(OpenPath(path), path);
+    public static Program OpenPinned(string path) => FromHandle(OpenPath(path, PinFolder.ProgramKind), path);
 
     /// <summary>The program with a number.</summary>
     /// <exception cref="BpfException">ENOENT: none has it; EPERM: needs CAP_SYS_ADMIN.</exception>

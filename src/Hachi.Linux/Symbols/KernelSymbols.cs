@@ -1,12 +1,10 @@
-using System.Globalization;
+using Hachi.Linux.Kernel;
 
 namespace Hachi.Linux.Symbols;
 
 /// <summary>Names of the running kernel and its modules (/proc/kallsyms). Read when the first is asked for; without the right to see addresses there are none.</summary>
 public sealed class KernelSymbols
 {
-    private const int AddressDigits = 16, NameColumn = 19;
-
     private readonly Lazy<SymbolTable> _table = new(Read);
 
     /// <summary>The name that an address belongs to; null where nobody knows.</summary>
@@ -25,17 +23,9 @@ public sealed class KernelSymbols
     private static SymbolTable Read()
     {
         var rows = new List<(ulong, ulong, string)>(1 << 17);
-        try
-        {
-            foreach (string line in File.ReadLines("/proc/kallsyms"))
-                if (line.Length > NameColumn && line[AddressDigits + 1] is 't' or 'T' or 'w' or 'W'
-                    && ulong.TryParse(line.AsSpan(0, AddressDigits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong address) && address != 0)
-                    rows.Add((address, 0, line[NameColumn..]));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // Nothing is named then.
-        }
+        foreach (KernelSymbol symbol in Kallsyms.Read())
+            if (symbol.Address != 0 && symbol.Kind is 't' or 'T' or 'w' or 'W')
+                rows.Add((symbol.Address, 0, symbol.Module.Length == 0 ? symbol.Name : $"{symbol.Name}\t[{symbol.Module}]"));
         return new SymbolTable(rows);
     }
 }

@@ -59,7 +59,8 @@ internal sealed unsafe class WakeEvent : IDisposable
 
     /// <summary>
     /// Returns when everything that the kernel was doing under RCU has ended (MEMBARRIER_CMD_GLOBAL is a grace period, membarrier(2)): afterwards no
-    /// processor runs a filter that was replaced before. Does nothing where the call is not allowed.
+    /// processor runs a filter that was replaced before.
     /// </summary>
-    public static void WaitForGracePeriod() => Syscall.Invoke(s_membarrier, 1, 0, 0);
+    /// <returns>False where the call is not allowed: then nothing is known.</returns>
+    public static bool WaitForGracePeriod() => Syscall.Invoke(s_membarrier, 1, 0, 0) >= 0;
 }

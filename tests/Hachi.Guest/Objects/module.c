@@ -1,5 +1,5 @@
 // A congestion control that calls functions of a module (tcp_dctcp), and one that the kernel itself has.
-struct sock;
+struct sock { int any; };
 struct tcp_congestion_ops {
     char name[16];
     u32 (*undo_cwnd)(struct sock *sk);

@@ -82,13 +82,16 @@ public sealed class CoreRelocationTests
         return types!;
     }
 
-    internal static void AssertAsLibbpf(string source, string? target, int changesMin, string note = "") => In(folder =>
+    internal static void AssertAsLibbpf(string source, string? target, int changesMin, string note = "") =>
+        AssertAsLibbpf(source, target is null ? KernelTypesTests.Kernel().Types : TypesOf(target), isRunning: target is null, changesMin, note);
+
+    /// <summary>The same changes as libbpf, for types that are the running kernel's or stand for it.</summary>
+    internal static void AssertAsLibbpf(string source, BtfTypes types, bool isRunning, int changesMin, string note = "") => In(folder =>
     {
         byte[] file = Clang.Build(source);
-        BtfTypes types = target is null ? KernelTypesTests.Kernel().Types : TypesOf(target);
         BpfObject bpf = ElfObjectReader.Read(file).Object!;
         CoreResult result = CoreRelocator.Apply(bpf, types);
-        (SortedSet<string> expected, bool isAmbiguous, string log) = Libbpf.Relocate(folder, file, target is null ? null : types.Section.ToArray());
+        (SortedSet<string> expected, bool isAmbiguous, string log) = Libbpf.Relocate(folder, file, isRunning ? null : types.Section.ToArray());
         Assert.Equal(isAmbiguous, result.Diagnostics.Any(diagnostic => diagnostic.Id == DiagnosticTable.CoreAmbiguous.Id));
         // Both refuse accesses whose size cannot be changed, and bits that lie too far apart; libbpf stops there.
         bool isRefused = result.Diagnostics.Any(diagnostic => diagnostic.Id == DiagnosticTable.CoreWrong.Id);

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Hachi.Btf;
 
 namespace Hachi.Tests.Guest;
 
@@ -43,9 +44,11 @@ internal sealed class GuestKernel
         return new GuestKernel(known);
     }
 
+    private static string Asked => string.Join(' ', s_modules) + " unpacked";
+
     // What was taken apart for fewer modules is not whole.
     private static bool IsWhole(string folder) =>
-        File.Exists(Path.Combine(folder, "whole")) && File.Exists(Path.Combine(folder, "asked")) && File.ReadAllText(Path.Combine(folder, "asked")) == string.Join(' ', s_modules);
+        File.Exists(Path.Combine(folder, "whole")) && File.Exists(Path.Combine(folder, "asked")) && File.ReadAllText(Path.Combine(folder, "asked")) == Asked;
 
     /// <summary>The package that one of Debian's meta packages stands for today.</summary>
     private static string? Resolve(string apt, string series)
@@ -79,13 +82,13 @@ internal sealed class GuestKernel
         Directory.Delete(parts, recursive: true);
         foreach (string older in Directory.GetDirectories(Path.GetDirectoryName(folder)!).Where(other => other != folder))
             Directory.Delete(older, recursive: true);
-        File.WriteAllText(Path.Combine(folder, "asked"), string.Join(' ', s_modules));
+        File.WriteAllText(Path.Combine(folder, "asked"), Asked);
         File.WriteAllText(Path.Combine(folder, "whole"), release);
         return true;
     }
 
     /// <summary>
-    /// Writes vmlinuz, or the ELF file that a zstd-compressed one holds (its place: Documentation/arch/x86/boot.rst, payload_offset), which QEMU starts without
+    /// Writes vmlinuz, or the ELF file that a compressed one holds (its place: Documentation/arch/x86/boot.rst, payload_offset), which QEMU starts without
     /// emulating the decompression.
     /// </summary>
     private static void Unpack(string vmlinuz, string folder)
@@ -94,9 +97,68 @@ internal sealed class GuestKernel
         int start = (Math.Max(image[0x1f1], (byte)4) + 1) * 512 + BinaryPrimitives.ReadInt32LittleEndian(image.AsSpan(0x248));
         // The length counts the size of the contents, four bytes behind them.
         int length = BinaryPrimitives.ReadInt32LittleEndian(image.AsSpan(0x24c)) - 4;
-        if (Tools.Find("zstd") is string zstd && image.AsSpan(start, 4).SequenceEqual((ReadOnlySpan<byte>)[0x28, 0xb5, 0x2f, 0xfd]))
-            File.WriteAllBytes(Path.Combine(folder, "vmlinux"), Tools.RunOk(zstd, ["-d", "-c"], image[start..(start + length)]).Output);
+        byte[] packed = image[start..(start + length)];
+        if (Tools.Find("zstd") is string zstd && packed.AsSpan().StartsWith((ReadOnlySpan<byte>)[0x28, 0xb5, 0x2f, 0xfd]))
+            File.WriteAllBytes(Path.Combine(folder, "vmlinux"), Tools.RunOk(zstd, ["-d", "-c"], packed).Output);
+        else if (packed.AsSpan().StartsWith((ReadOnlySpan<byte>)[0x02, 0x21, 0x4c, 0x18]))
+            File.WriteAllBytes(Path.Combine(folder, "vmlinux"), UnpackLz4(packed.AsSpan(4), BinaryPrimitives.ReadInt32LittleEndian(image.AsSpan(start + length))));
         else
             File.WriteAllBytes(Path.Combine(folder, "vmlinuz"), image);
+    }
+
+    /// <summary>LZ4 in its older framing: blocks with their packed lengths in front, each on its own (lz4_Block_format.md).</summary>
+    private static byte[] UnpackLz4(ReadOnlySpan<byte> packed, int bytes)
+    {
+        byte[] whole = new byte[bytes];
+        int to = 0;
+        while (to < bytes)
+        {
+            ReadOnlySpan<byte> block = packed.Slice(4, BinaryPrimitives.ReadInt32LittleEndian(packed));
+            packed = packed[(4 + block.Length)..];
+            int at = 0;
+            while (at < block.Length)
+            {
+                int token = block[at++], literals = Length(block, ref at, token >> 4);
+                block.Slice(at, literals).CopyTo(whole.AsSpan(to));
+                (at, to) = (at + literals, to + literals);
+                if (at >= block.Length)
+                    break;
+                int distance = BinaryPrimitives.ReadUInt16LittleEndian(block[at..]);
+                at += 2;
+                // What is copied may be what has just been written.
+                for (int left = Length(block, ref at, token & 15) + 4; left > 0; left--, to++)
+                    whole[to] = whole[to - distance];
+            }
+        }
+        return whole;
+
+        static int Length(ReadOnlySpan<byte> block, ref int at, int nibble)
+        {
+            int length = nibble;
+            if (nibble == 15)
+                do
+                    length += block[at];
+                while (block[at++] == 255);
+            return length;
+        }
+    }
+
+    /// <summary>The kernel's types: the section .BTF of the kernel itself. Skips the test where that is packed in a way that nothing here unpacks.</summary>
+    public BtfTypes ReadTypes()
+    {
+        if (!Image.EndsWith("vmlinux", StringComparison.Ordinal))
+            Assert.Skip($"{Image} cannot be unpacked: ./test --install (Debian package zstd)");
+        byte[] file = File.ReadAllBytes(Image);
+        // struct Elf64_Ehdr and Elf64_Shdr.
+        int table = (int)BinaryPrimitives.ReadInt64LittleEndian(file.AsSpan(40)), names = BinaryPrimitives.ReadUInt16LittleEndian(file.AsSpan(62));
+        (int Name, int Offset, int Size) Section(int i) => (BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(table + 64 * i)), (int)BinaryPrimitives.ReadInt64LittleEndian(file.AsSpan(table + 64 * i + 24)),
+            (int)BinaryPrimitives.ReadInt64LittleEndian(file.AsSpan(table + 64 * i + 32)));
+        for (int i = 0; i < BinaryPrimitives.ReadUInt16LittleEndian(file.AsSpan(60)); i++)
+            if (file.AsSpan(Section(names).Offset + Section(i).Name).StartsWith(".BTF\0"u8))
+            {
+                Assert.True(BtfReader.TryRead(file.AsMemory(Section(i).Offset, Section(i).Size), out BtfTypes? types, out string reason), reason);
+                return types!;
+            }
+        throw new InvalidDataException($"{Image} has no types");
     }
 }

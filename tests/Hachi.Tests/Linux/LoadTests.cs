@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Hachi.Isa;
 using Hachi.Linux;
+using Hachi.Linux.Kernel;
 using Hachi.Linux.Load;
 using Hachi.Object;
 using Hachi.Uapi;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Hachi.Cli.Capture;
 using Hachi.Linux.Attach;
 using KernelProgram = Hachi.Linux.Load.Program;
 
@@ -11,12 +12,13 @@ internal sealed class AttachVerb : IVerb
     private readonly Argument<string> _place = new("PLACE") { Description = "Where: xdp:IF, tc:IF:egress, tracepoint:CATEGORY:NAME, ... (see hachi load --help)" };
     private readonly Option<string?> _pin = new("--pin") { Description = "Pin the link at this path of a BPF file system, and end", HelpName = "PATH" };
     private readonly Option<int> _pid = new("--pid", "-p") { Description = "The process, for uprobes and samples", DefaultValueFactory = _ => -1, HelpName = "N" };
+    private readonly Option<bool> _drop = new("--drop") { Description = "Once attached, give up root and every capability" };
 
     public string Name => "attach";
 
     public string Summary => "Attach a loaded program to a place";
 
-    public string Usage => "attach PROG PLACE [--pin PATH] [--pid N]";
+    public string Usage => "attach PROG PLACE [--pin PATH] [--pid N] [--drop]";
 
     public string Examples => """
         hachi attach 17 xdp:eth0                         attached until Ctrl-C
@@ -29,6 +31,7 @@ internal sealed class AttachVerb : IVerb
         command.Add(_place);
         command.Add(_pin);
         command.Add(_pid);
+        command.Add(_drop);
         command.SetAction(parse => Run(parse, shell));
     }
 
@@ -43,9 +46,24 @@ internal sealed class AttachVerb : IVerb
             (link as BpfLink ?? throw new CommandException($"{link.Description} cannot be pinned")).Pin(path);
             return ExitStatus.Done;
         }
+        return Holding.UntilInterrupted(shell, [link], parse.GetValue(_drop));
+    }
+}
+
+/// <summary>What is attached stays until Ctrl-C.</summary>
+internal static class Holding
+{
+    /// <summary>Waits; before that, where asked to, gives up what attaching took and waiting does not.</summary>
+    public static int UntilInterrupted(Shell shell, IReadOnlyList<Link> links, bool isDropping)
+    {
+        CancellationToken interrupted = shell.Interrupted;
+        if (isDropping && links.FirstOrDefault(link => link.NeedsRightsToDetach) is { } needing)
+            throw new CommandException($"{needing.Description} is detached by a call that needs the rights that --drop gives up", "leave --drop away, or use a kernel that has links for it");
+        if (isDropping && shell.OwnsProcess)
+            CaptureGuard.DropRights(keepsUser: false);
         shell.Out.Flush();
         shell.Error.WriteLine("attached; Ctrl-C detaches");
-        shell.Interrupted.WaitHandle.WaitOne();
+        interrupted.WaitHandle.WaitOne();
         return ExitStatus.Interrupted;
     }
 }

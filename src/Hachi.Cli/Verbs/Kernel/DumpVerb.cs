@@ -1,7 +1,9 @@
 using System.CommandLine;
 using Hachi.Asm;
-using Hachi.Cli.Ebpf;
+using Hachi.Btf;
+using Hachi.Btf.Print;
 using Hachi.Linux.Events;
+using Hachi.Linux.Kernel;
 using Hachi.Linux.Load;
 using Hachi.Text;
 using KernelProgram = Hachi.Linux.Load.Program;
@@ -14,17 +16,20 @@ internal sealed class DumpVerb : IVerb
     private readonly Argument<string> _kind = new("KIND") { Description = "prog, map or btf" };
     private readonly Argument<string> _id = new("ID") { Description = "Its number, or the path of its pin" };
     private readonly Option<bool> _jited = new("--jited") { Description = "Of a program: its machine code, as hexadecimal digits" };
+    private readonly Option<string> _to = new("--to") { Description = "Of types: raw (a line each, as bpftool prints them) or c (declarations)", HelpName = "raw|c", DefaultValueFactory = _ => "raw" };
+    private readonly Option<bool> _json = new("--json") { Description = "Of a map: one JSON object for each element, its bytes as hexadecimal digits" };
     private readonly Option<string> _output = new("-o") { Description = "Write to this file: of a program its instructions, of types the blob", HelpName = "FILE", DefaultValueFactory = _ => "" };
 
     public string Name => "dump";
 
     public string Summary => "Show a program's instructions, a map's elements, or types in the kernel";
 
-    public string Usage => "dump prog|map|btf ID [--jited] [-o FILE]";
+    public string Usage => "dump prog|map|btf ID [--jited] [--to raw|c] [--json] [-o FILE]";
 
     public string Examples => """
         hachi dump prog 17                               its instructions, as the verifier left them
         hachi dump map 12                                its elements
+        hachi dump btf 120 --to c                        types as declarations
         hachi dump btf 1 -o vmlinux.btf                  the kernel's types, as a file
         """;
 
@@ -32,13 +37,14 @@ internal sealed class DumpVerb : IVerb
     {
         foreach (Argument argument in (Argument[])[_kind, _id])
             command.Add(argument);
-        command.Add(_jited);
-        command.Add(_output);
-        command.SetAction(parse => Run(parse.GetValue(_kind)!, parse.GetValue(_id)!, parse.GetValue(_jited), parse.GetValue(_output)!, shell));
+        foreach (Option option in (Option[])[_jited, _to, _json, _output])
+            command.Add(option);
+        command.SetAction(parse => Run(parse, shell));
     }
 
-    private static int Run(string kind, string id, bool isJited, string output, Shell shell)
+    private int Run(ParseResult parse, Shell shell)
     {
+        (string kind, string id, string output, bool isJited) = (parse.GetValue(_kind)!, parse.GetValue(_id)!, parse.GetValue(_output)!, parse.GetValue(_jited));
         switch (kind)
         {
             case "prog":
@@ -53,19 +59,32 @@ internal sealed class DumpVerb : IVerb
             case "map":
                 using (Map map = PlaceArgument.OpenMap(id))
                     foreach ((byte[] key, byte[] value) in MapEntries.Of(map))
-                        shell.Out.WriteLine($"{Escaper.Escape(map.Name)}[{MapText.Number(key)}] = {MapText.Values(value, map.ValueSize, map.IsPerCpu)}");
+                        shell.Out.WriteLine(parse.GetValue(_json) ? KernelJson.Element(map, key, value) : KernelText.Element(map, key, value));
                 return ExitStatus.Done;
             case "btf":
-                using (LoadedTypes types = LoadedTypes.Open(uint.TryParse(id, out uint number) ? number : throw new CommandException($"'{id}' is no number of types", "hachi list btf shows them")))
-                {
-                    if (output.Length == 0)
-                        throw new CommandException("types are written to a file: -o FILE");
-                    Write(shell, output, types.Read());
-                }
+                DumpTypes(shell, id, parse.GetValue(_to)!, output);
                 return ExitStatus.Done;
             default:
                 throw new CommandException($"'{kind}' cannot be dumped", "there are: prog, map, btf");
         }
+    }
+
+    private static void DumpTypes(Shell shell, string id, string to, string output)
+    {
+        if (to is not ("raw" or "c"))
+            throw new CommandException($"types cannot be written as '{to}'", "there are: raw, c");
+        using LoadedTypes types = LoadedTypes.Open(uint.TryParse(id, out uint number) ? number : throw new CommandException($"'{id}' is no number of types", "hachi list btf shows them"));
+        byte[] blob = types.Read();
+        if (output.Length > 0)
+        {
+            Write(shell, output, blob);
+            return;
+        }
+        // A module's types go on from the kernel's.
+        BtfTypes? kernel = types.IsKernel && types.Name != "vmlinux" ? KernelBtf.TryOpen(out _)?.Types : null;
+        if (!BtfReader.TryRead(blob, kernel, out BtfTypes? read, out string reason))
+            throw new CommandException($"types {id} cannot be read: {reason}");
+        shell.Out.Write(Escaper.Escape(to == "c" ? BtfCText.Print(read!) : BtfRawText.Print(read!), keepLines: true));
     }
 
     private static void Write(Shell shell, string path, byte[] bytes)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Hachi.Cli.Ebpf;
 using Hachi.Linux.Attach;
 using Hachi.Linux.Load;
 using Hachi.Text;
@@ -15,6 +16,8 @@ internal static class KernelText
 
     public static string Line(Map map) =>
         $"map {map.Id}: {map.Type.Name()} {Escaper.Escape(map.Name)}, key {map.KeySize}, value {map.ValueSize}, entries {map.MaxEntries}{(map.Flags == 0 ? "" : $", flags 0x{(uint)map.Flags:x}")}";
+
+    public static string Element(Map map, byte[] key, byte[] value) => $"{Escaper.Escape(map.Name)}[{MapText.Number(key)}] = {MapText.Values(value, map.ValueSize, map.IsPerCpu)}";
 
     public static string Line(in LinkInfo link) =>
         $"link {link.Id}: {link.Type.Name()} prog {link.ProgramId}{(link.AttachType is { } type ? $" at {type.Name()}" : "")}{(link.Target != 0 ? $" of {link.Target}" : "")}{(link.CgroupId != 0 ? $" of cgroup {link.CgroupId}" : "")}";
@@ -55,6 +58,31 @@ internal static class KernelJson
         if (map.BtfId != 0)
             json.WriteNumber("btf_id", map.BtfId);
         json.WriteEndObject();
+    }
+
+    /// <summary>An element of a map on one line: <c>{"key":"07000000","value":"..."}</c>, of a map with a value for each processor <c>"values":[...]</c>.</summary>
+    public static string Element(Map map, byte[] key, byte[] value)
+    {
+        using var memory = new MemoryStream();
+        using (var json = new Utf8JsonWriter(memory))
+        {
+            json.WriteStartObject();
+            json.WriteString("key", Convert.ToHexStringLower(key));
+            if (map.IsPerCpu)
+            {
+                int stride = (map.ValueSize + 7) / 8 * 8;
+                json.WriteStartArray("values");
+                for (int at = 0; at + map.ValueSize <= value.Length; at += stride)
+                    json.WriteStringValue(Convert.ToHexStringLower(value.AsSpan(at, map.ValueSize)));
+                json.WriteEndArray();
+            }
+            else
+            {
+                json.WriteString("value", Convert.ToHexStringLower(value));
+            }
+            json.WriteEndObject();
+        }
+        return System.Text.Encoding.UTF8.GetString(memory.ToArray());
     }
 
     public static void Write(Utf8JsonWriter json, in LinkInfo link)

@@ -4,6 +4,7 @@ using Hachi.Linux.Attach;
 using Hachi.Linux.Load;
 using Hachi.Object;
 using Hachi.Text;
+using Hachi.Uapi;
 using KernelProgram = Hachi.Linux.Load.Program;
 
 namespace Hachi.Cli.Verbs.Kernel;
@@ -17,13 +18,14 @@ internal sealed class LoadVerb : IVerb
     private readonly Option<string?> _pin = new("--pin") { Description = "Pin programs, maps and links in a new directory of a BPF file system, and end", HelpName = "DIR" };
     private readonly Option<int> _pid = new("--pid", "-p") { Description = "The process, for uprobes and samples", DefaultValueFactory = _ => -1, HelpName = "N" };
     private readonly Option<uint> _log = new("--log") { Description = "Show what the verifier writes: 1 its paths, 2 every instruction, 4 figures", HelpName = "LEVEL" };
+    private readonly Option<bool> _drop = new("--drop") { Description = "Once attached, give up root and every capability (what the kernel itself detaches needs none)" };
     private readonly Option<bool> _json = new("--json") { Description = "One JSON document" };
 
     public string Name => "load";
 
     public string Summary => "Load an object into the kernel, and attach it";
 
-    public string Usage => "load OBJ [--section S]... [--attach PLACE|auto]... [--pin DIR] [--pid N] [--log LEVEL] [--json]";
+    public string Usage => "load OBJ [--section S]... [--attach PLACE|auto]... [--pin DIR] [--pid N] [--log LEVEL] [--drop] [--json]";
 
     public string Examples => """
         hachi load prog.o                                would the kernel take it? Load, and drop it
@@ -41,7 +43,7 @@ internal sealed class LoadVerb : IVerb
     public void Build(Command command, Shell shell)
     {
         command.Add(_object);
-        foreach (Option option in (Option[])[_section, _attach, _pin, _pid, _log, _json])
+        foreach (Option option in (Option[])[_section, _attach, _pin, _pid, _log, _drop, _json])
             command.Add(option);
         command.SetAction(parse => Run(parse, shell));
     }
@@ -69,10 +71,7 @@ internal sealed class LoadVerb : IVerb
             }
             if (links.Count == 0)
                 return ExitStatus.Done;
-            shell.Out.Flush();
-            shell.Error.WriteLine("attached; Ctrl-C detaches");
-            shell.Interrupted.WaitHandle.WaitOne();
-            return ExitStatus.Interrupted;
+            return Holding.UntilInterrupted(shell, links.ConvertAll(each => each.Link), parse.GetValue(_drop));
         }
         finally
         {
@@ -85,9 +84,11 @@ internal sealed class LoadVerb : IVerb
     {
         if (text == "auto")
         {
-            foreach (KernelProgram program in loaded.Programs)
+            foreach (KernelProgram program in loaded.Programs.Where(program => program.Type != ProgramType.StructOps))
                 links.Add((program, program.Attach(Place.OfSection(program.Section)
                     ?? throw new CommandException($"section '{program.Section}' of program {program.Name} names no place", "give one: --attach PLACE --section NAME"), pid)));
+            foreach (MapSpec map in loaded.Spec.Maps.Where(map => map.Type == MapType.StructOps))
+                links.Add((loaded.Programs.First(program => program.Type == ProgramType.StructOps), loaded.AttachStructOps(map.Name)));
             return;
         }
         Place place = PlaceArgument.Parse(text);

@@ -14,10 +14,10 @@ internal sealed class MapVerb : IVerb
     public string Summary => "Read and change the elements of a map in the kernel";
 
     public string Usage => """
-        map get MAP [KEY]
+        map get MAP [KEY] [--json]
         map set MAP KEY VALUE
         map delete MAP KEY
-        map watch MAP [--every MS]
+        map watch MAP [--every MS] [--json]
         """;
 
     public string Examples => """
@@ -39,7 +39,7 @@ internal sealed class MapVerb : IVerb
         command.Add(Watch(shell));
     }
 
-    private static Command Form(Shell shell, string name, string summary, bool isKeyNeeded, bool takesValue, Func<Shell, Map, string?, string?, int> run)
+    private static Command Form(Shell shell, string name, string summary, bool isKeyNeeded, bool takesValue, Func<Shell, Map, string?, string?, bool, int> run)
     {
         var command = new Command(name, summary);
         var map = new Argument<string>("MAP") { Description = "Its number, or the path of its pin" };
@@ -49,30 +49,33 @@ internal sealed class MapVerb : IVerb
         command.Add(key);
         if (takesValue)
             command.Add(value);
+        var json = new Option<bool>("--json") { Description = "One JSON object for each element, its bytes as hexadecimal digits" };
+        if (!takesValue && !isKeyNeeded)
+            command.Add(json);
         command.SetAction(parse =>
         {
             using Map opened = PlaceArgument.OpenMap(parse.GetValue(map)!);
-            return run(shell, opened, parse.GetValue(key), takesValue ? parse.GetValue(value) : null);
+            return run(shell, opened, parse.GetValue(key), takesValue ? parse.GetValue(value) : null, !takesValue && !isKeyNeeded && parse.GetValue(json));
         });
         return command;
     }
 
-    private static int Get(Shell shell, Map map, string? key, string? value)
+    private static int Get(Shell shell, Map map, string? key, string? value, bool isJson)
     {
         if (key is null)
         {
             foreach ((byte[] each, byte[] element) in MapEntries.Of(map))
-                shell.Out.WriteLine(Line(map, each, element));
+                shell.Out.WriteLine(Line(isJson, map, each, element));
             return ExitStatus.Done;
         }
         byte[] bytes = MapText.Bytes(key, map.KeySize, "key", map.Name), found = new byte[map.ValueBytes];
         if (!map.TryGet(bytes, found))
             return shell.Fail($"map {map.Name} has no key {key}", null, ExitStatus.No);
-        shell.Out.WriteLine(Line(map, bytes, found));
+        shell.Out.WriteLine(Line(isJson, map, bytes, found));
         return ExitStatus.Done;
     }
 
-    private static int Set(Shell shell, Map map, string? key, string? value)
+    private static int Set(Shell shell, Map map, string? key, string? value, bool isJson)
     {
         byte[] one = MapText.Bytes(value!, map.ValueSize, "value", map.Name), whole = new byte[map.ValueBytes];
         // Every processor gets the value.
@@ -83,7 +86,7 @@ internal sealed class MapVerb : IVerb
         return ExitStatus.Done;
     }
 
-    private static int Delete(Shell shell, Map map, string? key, string? value) =>
+    private static int Delete(Shell shell, Map map, string? key, string? value, bool isJson) =>
         map.Remove(MapText.Bytes(key!, map.KeySize, "key", map.Name)) ? ExitStatus.Done : shell.Fail($"map {map.Name} has no key {key}", null, ExitStatus.No);
 
     private static Command Watch(Shell shell)
@@ -94,20 +97,23 @@ internal sealed class MapVerb : IVerb
         var every = new Option<int>("--every") { Description = "Milliseconds between two looks (default 500)", DefaultValueFactory = _ => EveryDefault, HelpName = "MS" };
         command.Add(map);
         command.Add(every);
+        var json = new Option<bool>("--json") { Description = "One JSON object for each change; {\"key\":...,\"gone\":true} for what was removed" };
+        command.Add(json);
         command.SetAction(parse =>
         {
             using Map opened = PlaceArgument.OpenMap(parse.GetValue(map)!);
+            bool isJson = parse.GetValue(json);
             var seen = new Dictionary<string, string>();
             do
             {
                 var now = new Dictionary<string, string>();
                 foreach ((byte[] key, byte[] value) in MapEntries.Of(opened))
-                    now[Convert.ToHexString(key)] = Line(opened, key, value);
+                    now[Convert.ToHexString(key)] = Line(isJson, opened, key, value);
                 foreach ((string key, string line) in now)
                     if (seen.GetValueOrDefault(key) != line)
                         shell.Out.WriteLine(line);
                 foreach (string gone in seen.Keys.Except(now.Keys))
-                    shell.Out.WriteLine($"{Escaper.Escape(opened.Name)}[{MapText.Number(Convert.FromHexString(gone))}] is gone");
+                    shell.Out.WriteLine(isJson ? $"{{\"key\":\"{gone.ToLowerInvariant()}\",\"gone\":true}}" : $"{Escaper.Escape(opened.Name)}[{MapText.Number(Convert.FromHexString(gone))}] is gone");
                 shell.Out.Flush();
                 seen = now;
             }
@@ -117,5 +123,5 @@ internal sealed class MapVerb : IVerb
         return command;
     }
 
-    private static string Line(Map map, byte[] key, byte[] value) => $"{Escaper.Escape(map.Name)}[{MapText.Number(key)}] = {MapText.Values(value, map.ValueSize, map.IsPerCpu)}";
+    private static string Line(bool isJson, Map map, byte[] key, byte[] value) => isJson ? KernelJson.Element(map, key, value) : KernelText.Element(map, key, value);
 }

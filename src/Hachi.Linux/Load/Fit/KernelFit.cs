@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.InteropServices;
 using Hachi.Btf;
 using Hachi.Linux.Kernel;
@@ -12,8 +11,6 @@ namespace Hachi.Linux.Load.Fit;
 /// <summary>Fits an object to the running kernel: CO-RE relocations, and what it needs by name (kfuncs, ksyms, options of the configuration).</summary>
 internal static class KernelFit
 {
-    private const string Symbols = "/proc/kallsyms";
-
     /// <summary>The object with everything filled in; itself when there is nothing to fill in.</summary>
     /// <param name="spec">The object.</param>
     /// <param name="given">Types that stand for the kernel's; null for its own.</param>
@@ -41,7 +38,7 @@ internal static class KernelFit
             Configuration = KernelConfig.Running?.Values ?? new Dictionary<string, string>(),
             KernelVersion = KernelRelease.Code,
             Virtual = new Dictionary<string, ulong> { ["LINUX_HAS_SYSCALL_WRAPPER"] = HasSyscallWrapper ? 1UL : 0, ["LINUX_HAS_BPF_COOKIE"] = Failure.WhyWithout(KernelFeatures.Of(AttachType.PerfEvent)) is null ? 1UL : 0 },
-            AddressOf = AddressOf,
+            AddressOf = Kallsyms.AddressOf,
         });
         modules = filled.Modules;
         return filled.Object ?? throw Misfit(filled.Diagnostics);
@@ -60,23 +57,4 @@ internal static class KernelFit
 
     private static BpfException Misfit(IReadOnlyList<Diagnostic> diagnostics) =>
         new("load", (int)ErrorNumber.ENOENT, $"the object does not fit this kernel ({KernelRelease.Text}): {string.Join("; ", diagnostics.Where(each => each.Severity == Severity.Error).Select(each => each.Message))}");
-
-    // "ffffffff81000000 T _text", with the module in brackets behind; zeros where kptr_restrict hides it.
-    private static ulong? AddressOf(string name)
-    {
-        try
-        {
-            foreach (string line in File.ReadLines(Symbols))
-            {
-                string[] parts = line.Split([' ', '\t'], 4);
-                if (parts.Length >= 3 && parts[2] == name && ulong.TryParse(parts[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture, out ulong address) && address != 0)
-                    return address;
-            }
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-        return null;
-    }
 }

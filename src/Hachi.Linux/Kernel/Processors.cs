@@ -1,4 +1,4 @@
-namespace Hachi.Linux.Load;
+namespace Hachi.Linux.Kernel;
 
 /// <summary>The processors of this machine, as per-CPU maps and perf buffers count them.</summary>
 public static class Processors
