@@ -108,7 +108,7 @@ internal static unsafe class VmBench
     private static ulong RunOnce(Invocation invocation, EbpfUnit unit)
     {
         invocation.Reset(unit, 1L << 50);
-        return unit.Engine.Run(invocation, Region.AddressOf(Region.Context, 0), 2048);
+        return unit.Run(invocation, Region.AddressOf(Region.Context, 0), 2048);
     }
 
     // The best of some rounds of about a millisecond each, after as many to warm up.

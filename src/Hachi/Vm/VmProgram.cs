@@ -63,7 +63,7 @@ public sealed unsafe class VmProgram
         invocation.Layout = _rules;
         invocation.Environment = context;
         context.Enter(invocation);
-        ulong r0 = Unit.Engine.Run(invocation, Region.AddressOf(Region.Context, 0), 0);
+        ulong r0 = Unit.Run(invocation, Region.AddressOf(Region.Context, 0), 0);
         VmResult result = Finish(invocation, r0, limit);
         context.Leave(invocation);
         invocation.Regions[Region.Context].Clear();
@@ -88,8 +88,8 @@ public sealed unsafe class VmProgram
             ref Region context = ref invocation.Regions[Region.Context];
             if (context.Memory != bytes || context.Length != (uint)memory.Length || !context.IsWritable)
                 context.Set(Region.Context, 0, bytes, (uint)memory.Length, isWritable: true);
-            EbpfEngine engine = _rules is null ? Unit.Engine : InterpreterEngine.Instance;
-            ulong r0 = engine.Run(invocation, Region.AddressOf(Region.Context, 0), (ulong)memory.Length);
+            ulong address = Region.AddressOf(Region.Context, 0), length = (ulong)memory.Length;
+            ulong r0 = _rules is null ? Unit.Run(invocation, address, length) : InterpreterEngine.Instance.Run(invocation, address, length);
             VmResult result = Finish(invocation, r0, limit); // a fault is told in terms of the regions
             return result; // the region keeps an address that means nothing any more: every run sets it anew
         }

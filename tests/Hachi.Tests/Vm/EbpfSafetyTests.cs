@@ -58,7 +58,7 @@ public sealed unsafe class EbpfSafetyTests
         invocation.Reset(unit, Fuel);
         fixed (byte* bytes = &guarded[GuardBytes])
             invocation.Regions[Region.Context].Set(Region.Context, 0, bytes, (uint)memory.Length, isWritable: true);
-        ulong r0 = unit.Engine.Run(invocation, Region.AddressOf(Region.Context, 0), (ulong)memory.Length);
+        ulong r0 = unit.Run(invocation, Region.AddressOf(Region.Context, 0), (ulong)memory.Length);
         Fault? fault = invocation.TakeFault();
         long used = Fuel - Math.Max(0, invocation.State->Fuel);
         Assert.True(invocation.HasIntactGuards, $"{engine} wrote outside the stack\n{Printer.Print(insns)}\n{Volume.Note}");

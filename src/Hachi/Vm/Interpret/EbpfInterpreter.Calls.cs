@@ -51,9 +51,9 @@ internal static unsafe partial class EbpfInterpreter
 
     private static ulong Fault(Invocation invocation, ulong* r)
     {
-        if (invocation.State->FaultHasRegisters == 0)
+        if ((invocation.State->Leftovers & MachineState.FaultRegistersLeft) == 0)
         {
-            invocation.State->FaultHasRegisters = 1; // the innermost frame's, not those of functions around a callback
+            invocation.State->Leftovers |= MachineState.FaultRegistersLeft; // the innermost frame's, not those of functions around a callback
             invocation.SetFaultRegisters(r);
         }
         return 0;

@@ -52,6 +52,7 @@ internal sealed unsafe class Invocation : IDisposable
         _self = GCHandle.Alloc(this, GCHandleType.Weak);
         State->Owner = GCHandle.ToIntPtr(_self);
         State->HelperGate = &HelperEntry;
+        State->Depth = 1;
         State->RegionCount = (uint)count;
         Regions[Region.Stack].Set(Region.Stack, 0, _stack, StackBytes, isWritable: true);
         for (int i = 0; i < maps.Length; i++)
@@ -108,9 +109,16 @@ internal sealed unsafe class Invocation : IDisposable
             Unit = unit; // storing a reference costs more than all the rest
         MachineState* state = State;
         state->Fuel = fuel;
+        // Stores are what an empty run is made of: what the last one left as it found it is not written again.
+        if ((state->FaultAndInsn | state->TailTakenAndLeftovers) != 0 || unit.UsesMayGoto)
+            ResetAll(state);
+    }
+
+    private void ResetAll(MachineState* state)
+    {
         state->FaultAndInsn = 0;
         state->Depth = 1;
-        state->TailTakenAndFaultHasRegisters = 0;
+        state->TailTakenAndLeftovers = 0;
         state->MayGotoLeft = MachineState.MayGotoMax;
         TailCalls = 0;
         if (_dynamicCount > 0)
@@ -196,6 +204,7 @@ internal sealed unsafe class Invocation : IDisposable
             {
                 region->Set(_firstDynamic + i, 0, memory, bytes, isWritable);
                 _dynamicCount = Math.Max(_dynamicCount, i + 1);
+                State->Leftovers |= MachineState.OtherLeftovers;
                 return region->Start;
             }
         }
@@ -271,6 +280,9 @@ internal sealed unsafe class Invocation : IDisposable
     public ulong TailCall(EbpfUnit unit)
     {
         TailCalls++;
+        State->Leftovers |= MachineState.OtherLeftovers;
+        if (unit.UsesMayGoto)
+            State->MayGotoLeft = MachineState.MayGotoMax; // each program has rounds of its own
         EbpfUnit caller = Unit;
         byte* stack = _stack;
         long depth = State->Depth;
@@ -278,7 +290,7 @@ internal sealed unsafe class Invocation : IDisposable
         Regions[Region.Stack].Set(Region.Stack, 0, _stack, StackBytes, isWritable: true);
         Unit = unit;
         State->Depth = 1;
-        ulong result = unit.Engine.Run(this, Region.AddressOf(Region.Context, 0), 0);
+        ulong result = unit.Run(this, Region.AddressOf(Region.Context, 0), 0);
         FreeStack(_stack);
         _stack = stack;
         Regions[Region.Stack].Set(Region.Stack, 0, _stack, StackBytes, isWritable: true);

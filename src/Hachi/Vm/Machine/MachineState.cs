@@ -68,11 +68,14 @@ internal unsafe struct MachineState
     /// <summary>The instruction that called the running helper.</summary>
     [FieldOffset(132)] public int HelperInsn;
 
-    /// <summary>1 once the registers of a fault were kept.</summary>
-    [FieldOffset(TailTakenOffset + 4)] public int FaultHasRegisters;
+    /// <summary>What a run has left behind for the next one to clear: bits.</summary>
+    [FieldOffset(TailTakenOffset + 4)] public int Leftovers;
 
-    /// <summary>Both of these as one word, for clearing them.</summary>
-    [FieldOffset(TailTakenOffset)] public long TailTakenAndFaultHasRegisters;
+    /// <summary>Both of these as one word.</summary>
+    [FieldOffset(TailTakenOffset)] public long TailTakenAndLeftovers;
+
+    /// <summary>Bits of <see cref="Leftovers"/>: the registers of a fault were kept; regions were added or other programs called.</summary>
+    public const int FaultRegistersLeft = 1, OtherLeftovers = 2;
 
     /// <summary>What a look-up under a map's lock found.</summary>
     [FieldOffset(EntryFoundOffset)] public uint EntryFound;

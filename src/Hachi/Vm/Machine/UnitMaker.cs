@@ -15,7 +15,7 @@ internal static class UnitMaker
     public static EbpfUnit? Make(VmObject owner, ProgramType type, Insn[] insns, List<Diagnostic> diagnostics)
     {
         int before = diagnostics.Count;
-        bool callsAny = false;
+        bool callsAny = false, usesMayGoto = false;
         VmOptions options = owner.Options;
         var helpers = new List<HelperBody>();
         var ids = new List<int>();
@@ -30,6 +30,7 @@ internal static class UnitMaker
                 code.Decoded[i].Imm = Resolve(insn.Imm, i, type, options, ids, helpers, diagnostics);
             if (insn.Opcode == (Opcode.Jmp | Opcode.Call | Opcode.X))
                 callsAny = true;
+            usesMayGoto |= insn.Opcode == (Opcode.Jmp | Opcode.Jcond);
             if (insn.IsWide)
                 i++;
         }
@@ -38,7 +39,7 @@ internal static class UnitMaker
                 Resolve(id, 0, type, options, ids, helpers, diagnostics);
         if (diagnostics.Count > before)
             return null;
-        var unit = new EbpfUnit { Code = code, Helpers = [.. helpers], HelperIds = [.. ids], MapNames = [.. owner.Spec.Maps.Select(map => map.Name)] };
+        var unit = new EbpfUnit { Code = code, Helpers = [.. helpers], HelperIds = [.. ids], MapNames = [.. owner.Spec.Maps.Select(map => map.Name)], UsesMayGoto = usesMayGoto };
         SelectEngine(unit, owner, type, diagnostics);
         return unit;
     }

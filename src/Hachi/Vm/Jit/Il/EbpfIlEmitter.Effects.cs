@@ -16,7 +16,7 @@ internal sealed unsafe partial class EbpfIlEmitter
 
     private delegate void WriteCall(MachineState* state, ulong address, int size, ulong value, int insn);
 
-    private delegate void FaultCall(MachineState* state, int reason, int insn, ulong address, int size);
+    private delegate ulong FaultCall(MachineState* state, int reason, int insn, ulong address, int size);
 
     private delegate ulong HelperCall(MachineState* state, int helper, int insn);
 
@@ -82,7 +82,8 @@ internal sealed unsafe partial class EbpfIlEmitter
 
         void SlowRead(IrEffect e)
         {
-            _il.Emit(OpCodes.Ldarg_0);
+            StoreFuel();
+            PushState();
             _il.Emit(OpCodes.Ldloc, _address);
             _il.Emit(OpCodes.Ldc_I4, (int)e.Size);
             _il.Emit(OpCodes.Ldc_I4, e.Origin);
@@ -114,7 +115,8 @@ internal sealed unsafe partial class EbpfIlEmitter
 
         void SlowWrite(IrEffect e)
         {
-            _il.Emit(OpCodes.Ldarg_0);
+            StoreFuel();
+            PushState();
             _il.Emit(OpCodes.Ldloc, _address);
             _il.Emit(OpCodes.Ldc_I4, (int)e.Size);
             Push(e.Source, wide: true);
@@ -191,7 +193,7 @@ internal sealed unsafe partial class EbpfIlEmitter
 
     private void General(bool isWrite, int index)
     {
-        _il.Emit(OpCodes.Ldarg_0);
+        PushState();
         _il.Emit(OpCodes.Ldloc, _address);
         _il.Emit(OpCodes.Ldc_I4, index);
         _il.Emit(OpCodes.Call, isWrite ? s_findWritable : s_find);
@@ -265,7 +267,7 @@ internal sealed unsafe partial class EbpfIlEmitter
             _il.Emit(OpCodes.Stind_I8);
         }
         StoreFuel();
-        _il.Emit(OpCodes.Ldarg_0);
+        PushState();
         _il.Emit(OpCodes.Ldc_I4, effect.Code);
         _il.Emit(OpCodes.Ldc_I4, effect.Origin);
         _il.Emit(OpCodes.Call, s_helper);
@@ -289,7 +291,7 @@ internal sealed unsafe partial class EbpfIlEmitter
         });
         AddToDepth(1);
         StoreFuel();
-        _il.Emit(OpCodes.Ldarg_0);
+        PushState();
         for (int a = 0; a < Limits.CallArgumentsMax; a++)
             Push(_f.EdgeArgs[effect.Source + a], wide: true);
         PushCalleeFrame();
@@ -307,7 +309,7 @@ internal sealed unsafe partial class EbpfIlEmitter
             _il.Emit(OpCodes.Ldc_I8, (long)Region.AddressOf(Region.Stack, 2 * Limits.StackBytesMax));
             return;
         }
-        _il.Emit(OpCodes.Ldarg, Limits.CallArgumentsMax + 1);
+        _il.Emit(OpCodes.Ldarg, (short)(Limits.CallArgumentsMax + 1));
         _il.Emit(OpCodes.Ldc_I8, (long)Limits.StackBytesMax);
         _il.Emit(OpCodes.Add);
     }
@@ -341,6 +343,7 @@ internal sealed unsafe partial class EbpfIlEmitter
         });
     }
 
+    // The fuel stands in the state when this is asked.
     private void LeaveOnFault()
     {
         State(MachineState.FaultOffset);
@@ -348,9 +351,11 @@ internal sealed unsafe partial class EbpfIlEmitter
         _il.Emit(OpCodes.Brtrue, _leave);
     }
 
+    // The last that a function does: nothing needs to live across the call, so that functions without other calls save no registers.
     private void RaiseFault(int reason, int origin, LocalBuilder? address, int size)
     {
-        _il.Emit(OpCodes.Ldarg_0);
+        StoreFuel();
+        PushState();
         _il.Emit(OpCodes.Ldc_I4, reason);
         _il.Emit(OpCodes.Ldc_I4, origin);
         if (address is null)
@@ -359,6 +364,6 @@ internal sealed unsafe partial class EbpfIlEmitter
             _il.Emit(OpCodes.Ldloc, address);
         _il.Emit(OpCodes.Ldc_I4, size);
         _il.Emit(OpCodes.Call, s_fault);
-        _il.Emit(OpCodes.Br, _leave);
+        _il.Emit(OpCodes.Ret);
     }
 }

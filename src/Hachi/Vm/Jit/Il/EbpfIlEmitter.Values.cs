@@ -46,13 +46,13 @@ internal sealed partial class EbpfIlEmitter
         switch (v.Op)
         {
             case IrOp.Param:
-                _il.Emit(OpCodes.Ldarg, (int)v.Imm);
+                _il.Emit(OpCodes.Ldarg, (short)((int)v.Imm + (_isMain ? 1 : 0)));
                 break;
             case IrOp.Frame:
-                _il.Emit(OpCodes.Ldarg, Limits.CallArgumentsMax + 1);
+                _il.Emit(OpCodes.Ldarg, (short)(Limits.CallArgumentsMax + 1));
                 break;
             case IrOp.State:
-                _il.Emit(OpCodes.Ldarg_0);
+                PushState();
                 _il.Emit(OpCodes.Conv_U8);
                 break;
             case IrOp.StateWord:

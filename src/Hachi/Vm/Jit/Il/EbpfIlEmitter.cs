@@ -66,7 +66,6 @@ internal sealed partial class EbpfIlEmitter
         for (int i = 0; i < _outOfLine.Count; i++)
             _outOfLine[i]();
         _il.MarkLabel(_leave); // after a fault: what is returned does not matter
-        StoreFuel();
         _il.Emit(OpCodes.Ldc_I4_0);
         _il.Emit(OpCodes.Conv_U8);
         _il.Emit(OpCodes.Ret);
@@ -299,10 +298,13 @@ internal sealed partial class EbpfIlEmitter
         _il.Emit(OpCodes.Stind_I8);
     }
 
+    // The main function has one argument more in front.
+    private void PushState() => _il.Emit(_isMain ? OpCodes.Ldarg_1 : OpCodes.Ldarg_0);
+
     // The address of a field of the state.
     private void State(int offset)
     {
-        _il.Emit(OpCodes.Ldarg_0);
+        PushState();
         if (offset == 0)
             return;
         _il.Emit(OpCodes.Ldc_I4, offset);

@@ -9,12 +9,9 @@ namespace Hachi.Vm.Jit.Il;
 /// <summary>A program compiled to IL.</summary>
 internal sealed unsafe class EbpfIlEngine : EbpfEngine
 {
-    private readonly MainCode _main;
     private readonly DynamicMethod[] _methods;
     private readonly FunctionCode?[] _functions;
     private readonly EbpfCode _code;
-
-    private delegate ulong MainCode(MachineState* state, ulong r1, ulong r2);
 
     private delegate ulong FunctionCode(MachineState* state, ulong r1, ulong r2, ulong r3, ulong r4, ulong r5, ulong frame);
 
@@ -27,16 +24,21 @@ internal sealed unsafe class EbpfIlEngine : EbpfEngine
         _code = code;
         _functions = new FunctionCode?[functions.Length];
         _methods = new DynamicMethod[functions.Length];
+        // The main function is bound to an object that it does not use: such a delegate jumps straight to its code, one without moves all arguments first.
+        Type[] main = [typeof(object), typeof(MachineState*), typeof(ulong), typeof(ulong)];
         Type[] arguments = [typeof(MachineState*), typeof(ulong), typeof(ulong), typeof(ulong), typeof(ulong), typeof(ulong), typeof(ulong)];
         for (int i = 0; i < functions.Length; i++)
-            _methods[i] = IlCompiler.MakeMethod("function" + i, typeof(ulong), i == 0 ? arguments[..3] : arguments);
+            _methods[i] = IlCompiler.MakeMethod("function" + i, typeof(ulong), i == 0 ? main : arguments);
         for (int i = 0; i < functions.Length; i++)
             new EbpfIlEmitter(functions[i], _methods[i].GetILGenerator(4096), _methods, i == 0).Emit();
-        _main = _methods[0].CreateDelegate<MainCode>();
+        Main = _methods[0].CreateDelegate<MainCode>(code);
     }
 
     /// <inheritdoc/>
-    public override ulong Run(Invocation invocation, ulong r1, ulong r2) => _main(invocation.State, r1, r2);
+    public override MainCode Main { get; }
+
+    /// <inheritdoc/>
+    public override ulong Run(Invocation invocation, ulong r1, ulong r2) => Main(invocation.State, r1, r2);
 
     /// <inheritdoc/>
     public override ulong Call(Invocation invocation, int functionStart, ulong* args)
@@ -47,5 +49,5 @@ internal sealed unsafe class EbpfIlEngine : EbpfEngine
     }
 
     /// <inheritdoc/>
-    public override void Prepare() => System.Runtime.CompilerServices.RuntimeHelpers.PrepareDelegate(_main);
+    public override void Prepare() => System.Runtime.CompilerServices.RuntimeHelpers.PrepareDelegate(Main);
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Hachi.Isa;
 using Hachi.Vm.Machine;
 
@@ -7,6 +8,7 @@ namespace Hachi.Vm.Jit.Il;
 internal static unsafe class EbpfIlGate
 {
     /// <summary>A read that found no region: a field of a context with rules, or a fault.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static ulong ReadSlow(MachineState* state, ulong address, int size, int insn)
     {
         Invocation invocation = Invocation.Of(state);
@@ -16,6 +18,7 @@ internal static unsafe class EbpfIlGate
     }
 
     /// <summary>A write that found no region.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static void WriteSlow(MachineState* state, ulong address, int size, ulong value, int insn)
     {
         Invocation invocation = Invocation.Of(state);
@@ -23,11 +26,13 @@ internal static unsafe class EbpfIlGate
             invocation.SetFault(FaultReason.WriteOutOfBounds, insn, null, address, -size);
     }
 
-    /// <summary>Notes a fault.</summary>
-    public static void Fault(MachineState* state, int reason, int insn, ulong address, int size) =>
+    /// <summary>Notes a fault; returns what the function returns.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static ulong Fault(MachineState* state, int reason, int insn, ulong address, int size) =>
         Invocation.Of(state).SetFault((FaultReason)reason, insn, null, address, size);
 
     /// <summary>A helper call; the arguments stand in the state.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static ulong Helper(MachineState* state, int helper, int insn) => Invocation.Gate(state, helper, insn);
 
     /// <summary>An atomic operation.</summary>

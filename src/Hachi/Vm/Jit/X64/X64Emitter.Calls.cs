@@ -12,6 +12,7 @@ internal enum SlowKind : byte
     Access,
     Outside,
     Fuel,
+    FirstFuel,
     Depth,
     ByZero,
     WideByZero,
@@ -113,6 +114,10 @@ internal sealed partial class X64Emitter
                 case SlowKind.Fuel:
                     Leave(FaultReason.OutOfFuel, slow.Aux);
                     break;
+                case SlowKind.FirstFuel:
+                    Note(X64Machine.EntryArgument(0), FaultReason.OutOfFuel, slow.Aux);
+                    _asm.Return(); // nothing was saved yet
+                    break;
                 case SlowKind.Depth:
                     Leave(FaultReason.CallDepth, slow.Aux);
                     break;
@@ -125,9 +130,14 @@ internal sealed partial class X64Emitter
 
     private void Leave(FaultReason reason, int insn)
     {
-        _asm.StoreConst(4, new Mem(X64Machine.State, MachineState.FaultInsnOffset), insn);
-        _asm.StoreConst(4, new Mem(X64Machine.State, MachineState.FaultOffset), (int)reason);
+        Note(X64Machine.State, reason, insn);
         _asm.Jump(_exit);
+    }
+
+    private void Note(Reg state, FaultReason reason, int insn)
+    {
+        _asm.StoreConst(4, new Mem(state, MachineState.FaultInsnOffset), insn);
+        _asm.StoreConst(4, new Mem(state, MachineState.FaultOffset), (int)reason);
     }
 
     private void SlowAccess(in Slow slow)

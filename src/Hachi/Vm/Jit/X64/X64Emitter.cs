@@ -18,7 +18,7 @@ internal sealed partial class X64Emitter
     private readonly List<int> _layout = [];
     private readonly HashSet<int> _latches = [];
     private int[] _blockLabel = new int[64];
-    private int _frameBytes, _slotBase, _exit, _epilogue;
+    private int _frameBytes, _slotBase, _exit, _epilogue, _charge;
     private bool _isMain, _usesState;
     private IrFunction _f = null!;
     private X64Lowering _lowering = null!;
@@ -39,6 +39,7 @@ internal sealed partial class X64Emitter
             _blockLabel = new int[_f.BlockCount * 2];
         foreach (int b in _graph.Order)
             _blockLabel[b] = _asm.NewLabel();
+        ChargeFirst();
         Prologue();
         LayOut();
         for (int at = 0; at < _layout.Count; at++)
@@ -49,7 +50,8 @@ internal sealed partial class X64Emitter
                 _asm.Align(16);
             _asm.Place(_blockLabel[b]);
             for (int i = _list.StartOf(b); i < _list.EndOf(b); i++)
-                Emit(_list.Insns[i], i, b, at + 1 < _layout.Count ? _layout[at + 1] : -1);
+                if (i != _charge)
+                    Emit(_list.Insns[i], i, b, at + 1 < _layout.Count ? _layout[at + 1] : -1);
         }
         EmitSlow();
         _asm.Place(_exit);
@@ -93,12 +95,28 @@ internal sealed partial class X64Emitter
         return best;
     }
 
+    /// <summary>Pays for entering the function while the state still stands where the caller passed it: what needs it for nothing else moves nothing.</summary>
+    private void ChargeFirst()
+    {
+        int first = _list.StartOf(_f.Entry);
+        _charge = _isMain && !_unit.KeepsFuel && first < _list.EndOf(_f.Entry) && _list.Insns[first].Op == LirOp.Fuel ? first : -1;
+        if (_charge < 0)
+            return;
+        ref IrEffect effect = ref _f.Effects[_list.Insns[first].Aux];
+        _asm.Alu(Alu.Sub, true, new Mem(X64Machine.EntryArgument(0), MachineState.FuelOffset), effect.Code);
+        int label = _asm.NewLabel();
+        _asm.JumpIf(Cond.Less, label);
+        _slow.Add(new Slow(SlowKind.FirstFuel, label, 0, effect.Origin));
+    }
+
     private void Prologue()
     {
         bool calls = false, computes = false;
         _usesState = _unit.KeepsFuel;
         for (int i = 0; i < _list.Count; i++)
         {
+            if (i == _charge)
+                continue;
             LirOp op = _list.Insns[i].Op;
             calls |= op is LirOp.CallHelper or LirOp.CallLocal;
             computes |= op is not (LirOp.Const or LirOp.Word or LirOp.Copy or LirOp.Fuel or LirOp.Return);
