@@ -36,6 +36,7 @@ internal static unsafe partial class CaptureBench
         for (var sample = new SampleCapture(1); frames.Count < 10_000;)
             if (sample.Next(out long _, out uint _) is { Length: >= 14 and <= 1514 } frame)
                 frames.Add(frame.ToArray());
+        Starts(hachi, index, frames);
         Console.WriteLine($"{"filter",-14} {"hachi: ms",10} {"written",9} {"dropped",8} {"tcpdump: ms",12} {"written",9} {"dropped",8}   CPU ratio");
         foreach (string filter in s_filters)
         {
@@ -52,7 +53,37 @@ internal static unsafe partial class CaptureBench
         }
     }
 
-    private static void Send(int index, List<byte[]> frames, int packets, int rate)
+    /// <summary>From the start of <c>capture -c 1</c> to its first line, while frames come all the time (a thousand a second); tcpdump beside it.</summary>
+    private static void Starts(string hachi, int index, List<byte[]> frames)
+    {
+        const int Repeats = 21, FramesASecond = 1000;
+        var isOver = new ManualResetEventSlim();
+        var sender = new Thread(() =>
+        {
+            while (!isOver.IsSet)
+                Send(index, frames, 100, FramesASecond, isQuiet: true);
+        });
+        sender.Start();
+        foreach ((string name, string[] arguments) in (ReadOnlySpan<(string, string[])>)[(hachi, ["capture", "-i", "v1", "-c", "1"]), ("tcpdump", ["-Z", "root", "-i", "v1", "-n", "-c", "1", "--immediate-mode"])])
+        {
+            var taken = new List<double>();
+            for (int i = 0; i < Repeats; i++)
+            {
+                long start = Stopwatch.GetTimestamp();
+                using Process process = Process.Start(new ProcessStartInfo(name, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+                process.StandardOutput.ReadLine();
+                taken.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+                process.StandardOutput.ReadToEnd();
+                process.WaitForExit();
+            }
+            taken.Sort();
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileName(name)}: first packet printed {taken[0]:F1} ms after the start at best, {taken[Repeats / 2]:F1} in the median"));
+        }
+        isOver.Set();
+        sender.Join();
+    }
+
+    private static void Send(int index, List<byte[]> frames, int packets, int rate, bool isQuiet = false)
     {
         int fd = Socket(AfPacket, SockRaw, 0);
         Span<byte> address = stackalloc byte[20];
@@ -73,7 +104,8 @@ internal static unsafe partial class CaptureBench
                     Thread.Yield();
         }
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{packets} frames in {seconds:F2} s"));
+        if (!isQuiet)
+            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{packets} frames in {seconds:F2} s"));
         _ = Close(fd);
     }
 

@@ -60,7 +60,7 @@ public sealed unsafe class BpfLink : Link
     {
         var attributes = new BpfAttributes { Next = { Id = id } };
         int result = BpfSystem.Call(BpfCommand.LinkGetFdById, ref attributes, 4);
-        return result < 0 ? throw Failure.Of(BpfCommand.LinkGetFdById, result, $"link {id}") : new BpfLink(new FileHandle(result), $"link {id}");
+        return result < 0 ? throw Failure.Of(BpfCommand.LinkGetFdById, result, Failure.Numbered(BpfCommand.LinkGetFdById, result, id)) : new BpfLink(new FileHandle(result), $"link {id}");
     }
 
     /// <summary>The numbers of all links in the kernel, rising.</summary>

@@ -96,6 +96,15 @@ public sealed record Place
 /// <summary>Programs attached to places that were written as text, or that their sections name.</summary>
 public static class PlaceAttach
 {
+    // Which programs go where; what is not here asks the kernel.
+    private static readonly (string Kind, ProgramType Type)[] s_fitting =
+    [
+        ("xdp", ProgramType.Xdp), ("tc", ProgramType.SchedCls), ("tc", ProgramType.SchedAct), ("tracepoint", ProgramType.Tracepoint), ("raw_tracepoint", ProgramType.RawTracepoint),
+        ("raw_tracepoint", ProgramType.RawTracepointWritable), ("kprobe", ProgramType.Kprobe), ("kretprobe", ProgramType.Kprobe), ("uprobe", ProgramType.Kprobe), ("uretprobe", ProgramType.Kprobe),
+        ("usdt", ProgramType.Kprobe), ("fentry", ProgramType.Tracing), ("fexit", ProgramType.Tracing), ("fmod_ret", ProgramType.Tracing), ("tp_btf", ProgramType.Tracing), ("lsm", ProgramType.Lsm),
+        ("perf_event", ProgramType.PerfEvent), ("netns", ProgramType.SkLookup), ("netns", ProgramType.FlowDissector),
+    ];
+
     private static readonly (string Unit, double Seconds)[] s_units = [("hz", 0), ("ms", 1e-3), ("us", 1e-6), ("s", 1)];
 
     /// <summary>Attaches a program to a place.</summary>
@@ -107,6 +116,9 @@ public static class PlaceAttach
     {
         ArgumentNullException.ThrowIfNull(program);
         ArgumentNullException.ThrowIfNull(place);
+        ProgramType[] fitting = [.. s_fitting.Where(each => each.Kind == place.Kind).Select(each => each.Type)];
+        if (fitting.Length > 0 && !fitting.Contains(program.Type))
+            throw new BpfException("attach", (int)ErrorNumber.EINVAL, $"program {program.Name} is of kind {program.Type.Name()}, and {place} takes {string.Join(" or ", fitting.Select(type => type.Name()))}");
         IReadOnlyList<string> parts = place.Parts;
         return place.Kind switch
         {

@@ -66,6 +66,8 @@ public static class Reasons
                 : new LikelyReason("this kernel is built without CONFIG_BPF_SYSCALL", "use a kernel with it"),
             ErrorNumber.EPERM => command is BpfCommand.ObjPin or BpfCommand.ObjGet && state.Has(Capability.Bpf)
                 ? new LikelyReason("the path must lie in a mounted BPF file system", "mount -t bpf bpf /sys/fs/bpf")
+                : IsByNumber(command) && state.IsInitialUserNamespace && !state.Has(Capability.SysAdmin)
+                ? new LikelyReason("this process lacks CAP_SYS_ADMIN, which the kernel asks for where things are named by number (CAP_BPF is not enough)", "run it as root (sudo); what is pinned can be named by its path")
                 : Permission(context, state),
             ErrorNumber.EACCES when command is BpfCommand.ObjGet or BpfCommand.ObjPin => new LikelyReason("the file or its directory is not yours", "as root, or change its owner"),
             _ => OfCommand(command, (ErrorNumber)errno, context, state),
@@ -116,6 +118,10 @@ public static class Reasons
                 : new LikelyReason($"this kernel is probably built without {config}", $"a kernel with {config}=y");
         return null;
     }
+
+    // kernel/bpf/syscall.c: bpf_obj_get_next_id and bpf_*_get_fd_by_id.
+    private static bool IsByNumber(BpfCommand command) => command is BpfCommand.ProgGetNextId or BpfCommand.MapGetNextId or BpfCommand.LinkGetNextId or BpfCommand.BtfGetNextId
+        or BpfCommand.ProgGetFdById or BpfCommand.MapGetFdById or BpfCommand.LinkGetFdById or BpfCommand.BtfGetFdById;
 
     private static LikelyReason? OfCommand(BpfCommand command, ErrorNumber errno, ReasonContext context, KernelState state) => (command, errno) switch
     {

@@ -44,6 +44,19 @@ internal static class Failure
     public static BpfException Of(BpfCommand command, int result, string about, ReasonContext context) =>
         new(BpfSystem.Name(command), -result, Reasons.Of(command, -result, context) is { } reason ? $"{about}: {reason}" : about);
 
+    /// <summary>What was asked for by its number, in words.</summary>
+    public static string Numbered(BpfCommand command, int result, uint id)
+    {
+        (string kind, string list) = command switch
+        {
+            BpfCommand.ProgGetFdById => ("program", "progs"),
+            BpfCommand.MapGetFdById => ("map", "maps"),
+            BpfCommand.LinkGetFdById => ("link", "links"),
+            _ => ("types", "btf"),
+        };
+        return result == -(int)ErrorNumber.ENOENT ? $"there is no {kind} of number {id} (hachi list {list})" : $"{kind} {id}";
+    }
+
     /// <summary>The bytes before the first zero.</summary>
     public static ReadOnlySpan<byte> SliceToZero(this ReadOnlySpan<byte> bytes)
     {

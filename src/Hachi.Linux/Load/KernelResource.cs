@@ -51,7 +51,7 @@ public abstract unsafe class KernelResource : IDisposable
     {
         var attributes = new BpfAttributes { Next = { Id = id } };
         int result = BpfSystem.Call(command, ref attributes, 12);
-        return result < 0 ? throw Failure.Of(command, result, $"number {id}") : new FileHandle(result);
+        return result < 0 ? throw Failure.Of(command, result, Failure.Numbered(command, result, id)) : new FileHandle(result);
     }
 
     /// <summary>The numbers of everything of a kind, in rising order.</summary>

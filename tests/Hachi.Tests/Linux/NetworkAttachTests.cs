@@ -99,6 +99,8 @@ public sealed class NetworkAttachTests
             using Program xdp = Return(ProgramType.Xdp, 2), tc = Return(ProgramType.SchedCls, 0);
             Assert.Contains("no such interface", Assert.Throws<BpfException>(() => xdp.AttachXdp(4711)).Message);
             Assert.Contains("no such interface", Assert.Throws<BpfException>(() => tc.AttachTc(4711, TcDirection.Ingress)).Message);
+            Assert.True(Place.TryParse("tc:lo", out Place? place, out _));
+            Assert.Contains("program verdict is of kind xdp, and tc:lo takes sched_cls or sched_act", Assert.Throws<BpfException>(() => xdp.Attach(place!)).Message);
             using Link first = xdp.AttachXdp(Loopback, XdpMode.Generic);
             Assert.Contains("already", Assert.Throws<BpfException>(() => xdp.AttachXdp(Loopback, XdpMode.Generic)).Message);
         });

@@ -36,6 +36,7 @@ public sealed class ReasonTests
         Assert.Contains("seccomp filter", Load(ProgramType.Xdp, State("6.1", All, seccomp: 2)));
         Assert.Contains("lockdown is \"integrity\"", Load(ProgramType.Tracing, State("6.1", All, lockdown: "integrity")));
         Assert.Contains("forbids it by policy", Load(ProgramType.Lsm, State("6.18", All)));
+        Assert.Contains("CAP_SYS_ADMIN, which the kernel asks for where things are named by number", Of(BpfCommand.MapGetFdById, ErrorNumber.EPERM, new ReasonContext { State = State("6.1", Bit(Capability.Bpf)) }));
         Assert.Contains("hides bpf(2)", Of(BpfCommand.ProgLoad, ErrorNumber.ENOSYS, new ReasonContext { State = State("6.1", All, seccomp: 2) }));
     }
 

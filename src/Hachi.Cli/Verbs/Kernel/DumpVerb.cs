@@ -1,7 +1,10 @@
 using System.CommandLine;
+using System.Globalization;
+using System.Text;
 using Hachi.Asm;
 using Hachi.Btf;
 using Hachi.Btf.Print;
+using Hachi.Isa;
 using Hachi.Linux.Events;
 using Hachi.Linux.Kernel;
 using Hachi.Linux.Load;
@@ -51,9 +54,9 @@ internal sealed class DumpVerb : IVerb
                 using (KernelProgram program = PlaceArgument.OpenProgram(id))
                 {
                     if (output.Length > 0)
-                        Write(shell, output, isJited ? program.ReadJited() : Isa.Insn.Encode(program.ReadTranslated()));
+                        Write(shell, output, isJited ? program.ReadJited() : Insn.Encode(program.ReadTranslated()));
                     else
-                        shell.Out.Write(isJited ? Convert.ToHexStringLower(program.ReadJited()) + "\n" : Printer.Print(program.ReadTranslated()));
+                        shell.Out.Write(isJited ? Convert.ToHexStringLower(program.ReadJited()) + "\n" : Translated(program.ReadTranslated()));
                 }
                 return ExitStatus.Done;
             case "map":
@@ -67,6 +70,25 @@ internal sealed class DumpVerb : IVerb
             default:
                 throw new CommandException($"'{kind}' cannot be dumped", "there are: prog, map, btf");
         }
+    }
+
+    // The verifier leaves the numbers of maps in the place of their descriptors; bpftool writes them so too.
+    private static string Translated(ReadOnlySpan<Insn> insns)
+    {
+        var text = new StringBuilder();
+        for (int i = 0; i < insns.Length;)
+        {
+            Insn insn = insns[i];
+            if (!insn.IsWide || i + 1 >= insns.Length || insn.Src is not (Pseudo.MapFd or Pseudo.MapValue))
+            {
+                i += Printer.Print(text, insns[i..]);
+                text.Append('\n');
+                continue;
+            }
+            text.Append(CultureInfo.InvariantCulture, $"r{insn.Dst} = map[id:{insn.Imm}]{(insn.Src == Pseudo.MapValue ? $"[0]+{insns[i + 1].Imm}" : "")}\n");
+            i += 2;
+        }
+        return text.ToString();
     }
 
     private static void DumpTypes(Shell shell, string id, string to, string output)
