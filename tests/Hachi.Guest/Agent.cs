@@ -21,6 +21,9 @@ internal static class Agent
             case ["hold", string what]:
                 Checks.LifeChecks.Hold(what == "all");
                 return 0;
+            case ["churn", string what]:
+                Checks.LifeChecks.Churn(what == "all");
+                return 0;
             default:
                 Console.Error.WriteLine("agent list | agent run [NAME...]");
                 return 2;

@@ -36,6 +36,7 @@ internal static class LifeChecks
     [
         new("cycles", Life, "attached and detached, again and again", "no descriptor and no program left", Cycles),
         new("killed", Life, "SIGKILL of the process that attached", "no link left", Killed),
+        new("killed-at-work", Life, "SIGKILL of a process that attaches and detaches all the time", "no program left", KilledAtWork),
     ];
 
     private static int Count => int.TryParse(Environment.GetEnvironmentVariable("HACHI_CYCLES"), out int asked) ? asked : Few;
@@ -80,6 +81,49 @@ internal static class LifeChecks
         {
             child.Kill();
         }
+    }
+
+    // Wherever it is struck: loading, attaching, detaching. What is attached without a link would stay, which is why the places here have one.
+    private static void KilledAtWork(Lab lab)
+    {
+        const int Rounds = 3, Seen = 12;
+        for (int round = 0; round < Rounds; round++)
+        {
+            var start = new ProcessStartInfo(Environment.ProcessPath!, ["churn", lab.IsGuest ? "all" : "own"]) { RedirectStandardOutput = true };
+            using Process child = Process.Start(start)!;
+            var ids = new List<uint>();
+            try
+            {
+                while (ids.Count < Seen + round * 5)
+                    ids.Add(uint.Parse(child.StandardOutput.ReadLine() ?? throw new CheckException("the process that should attach said nothing"), null));
+            }
+            finally
+            {
+                child.Kill();
+            }
+            string rest = child.StandardOutput.ReadToEnd();
+            child.WaitForExit();
+            // The last line may have been cut.
+            ids.AddRange(rest.Split('\n')[..^1].Select(line => uint.Parse(line, null)));
+            foreach (uint id in ids)
+                Wait(() => IsGone(() => Program.Open(id)), $"program {id} stays");
+        }
+    }
+
+    /// <summary>Loads, attaches and detaches for ever, and tells the number of each program as soon as it is there.</summary>
+    public static void Churn(bool isGuest)
+    {
+        NetworkLab.Enter();
+        while (true)
+            foreach ((string section, bool isGuestOnly, Func<Program, Link> attach) in s_places)
+            {
+                if (isGuestOnly && !isGuest)
+                    continue;
+                using Witness witness = NetworkChecks.Verdict(section, 0);
+                Console.WriteLine(witness.Program.Id);
+                Console.Out.Flush();
+                attach(witness.Program).Dispose();
+            }
     }
 
     /// <summary>Attaches to everything that makes links, tells their numbers, and waits to be killed.</summary>

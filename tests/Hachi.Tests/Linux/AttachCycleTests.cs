@@ -16,7 +16,9 @@ namespace Hachi.Tests.Linux;
 public sealed class AttachCycleTests
 {
     private const int Loopback = 1;
-    private const string Name = "hachi_cycle";
+
+    // Another run of these tests may be at work beside this one.
+    private static readonly string s_name = $"cycle_{Environment.ProcessId}";
 
     private static readonly int s_cycles = Volume.Of(10_000, 40), s_perfCycles = Volume.Of(200, 10);
 
@@ -101,7 +103,7 @@ public sealed class AttachCycleTests
         using (held)
             Whole(count, () =>
             {
-                using Program? program = type is { } kind ? new BpfObject { Programs = [Nothing(kind)], License = "GPL" }.Load().Program(Name) : null;
+                using Program? program = type is { } kind ? new BpfObject { Programs = [Nothing(kind)], License = "GPL" }.Load().Program(s_name) : null;
                 using Link link = attach(program!);
             });
     });
@@ -125,7 +127,7 @@ public sealed class AttachCycleTests
     }
 
     private static ProgramSpec Nothing(ProgramType type) =>
-        new(Name, type, [new Insn(0xb7, imm: type is ProgramType.CgroupSkb ? 1 : type is ProgramType.Xdp ? 2 : 0), new Insn(0x95)]);
+        new(s_name, type, [new Insn(0xb7, imm: type is ProgramType.CgroupSkb ? 1 : type is ProgramType.Xdp ? 2 : 0), new Insn(0x95)]);
 
     // By kind; what the runtime opens for itself is of other kinds.
     private static string Descriptors() => string.Join(", ", Directory.GetFiles("/proc/self/fd").Select(path => new FileInfo(path).LinkTarget ?? "")
@@ -141,7 +143,7 @@ public sealed class AttachCycleTests
             try
             {
                 using Program program = Program.Open(id);
-                count += program.Name == Name ? 1 : 0;
+                count += program.Name == s_name ? 1 : 0;
             }
             catch (BpfException e) when (e.Errno == (int)ErrorNumber.ENOENT)
             {
