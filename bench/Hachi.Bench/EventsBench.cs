@@ -1,13 +1,14 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Hachi.Btf;
 using Hachi.Linux.Events;
 using Hachi.Linux.Load;
 using Hachi.Object;
 
 namespace Hachi.Bench;
 
-/// <summary>What an event of a ring buffer costs its reader: as <c>IAsyncEnumerable</c>, by a callback over spans, and with libbpf, on the same ring; and what is lost. Needs root.</summary>
+/// <summary>What an event of a ring buffer costs its reader: as <c>IAsyncEnumerable</c>, by a callback over spans, and with libbpf, on the same ring; and what is lost. Before that, the index of the kernel's types. Needs root.</summary>
 internal static class EventsBench
 {
     private const int Events = 100_000, RingBytes = 4 << 20;
@@ -51,12 +52,33 @@ internal static class EventsBench
     /// <param name="folder">For the program that uses libbpf.</param>
     public static void Run(int rounds, string folder)
     {
+        Types(rounds);
         using LoadedObject loaded = ObjectParser.Parse(Sender).Object!.Load();
         using var ring = new RingBuffer(loaded.Map("events"));
         Print("callback", Rounds(loaded, rounds, () => ByCallback(ring)), 5);
         Print("IAsyncEnumerable", Rounds(loaded, rounds, () => ByEnumeration(ring)), 10);
         Peer(loaded, rounds, folder);
         Loss(loaded, ring);
+    }
+
+    /// <summary>The kernel's types: read, indexed, one looked up by name.</summary>
+    private static void Types(int rounds)
+    {
+        byte[] file = File.ReadAllBytes("/sys/kernel/btf/vmlinux");
+        var taken = new List<double>();
+        long held = 0;
+        for (int i = 0; i < rounds; i++)
+        {
+            long before = GC.GetTotalMemory(forceFullCollection: true), start = Stopwatch.GetTimestamp();
+            if (!BtfReader.TryRead(file, out BtfTypes? types, out string reason))
+                throw new InvalidOperationException(reason);
+            taken.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+            held = Math.Max(held, GC.GetTotalMemory(forceFullCollection: true) - before);
+            GC.KeepAlive(types);
+        }
+        taken.Sort();
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"vmlinux BTF: index made in {taken[0]:F1} ms at best, {taken[rounds / 2]:F1} in the median (limit 40); {(file.Length + held) / 1048576.0:F1} MiB with the {file.Length / 1048576.0:F1} of the types themselves (limit 8)"));
     }
 
     private static List<(double Nanoseconds, long Bytes)> Rounds(LoadedObject loaded, int rounds, Func<long> read)

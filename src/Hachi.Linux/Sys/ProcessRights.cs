@@ -25,8 +25,10 @@ internal static unsafe partial class ProcessRights
     /// <summary>Takes every capability from the calling thread and from all that it starts, those included that a program could gain when it is executed.</summary>
     public static int DropCapabilities()
     {
-        for (int i = 0; i < CapabilitiesMax; i++)
-            _ = Syscall.Invoke(s_prctl, BoundingDrop, i); // not ours to drop, or no such capability
+        // Those that are not ours to drop are left; behind the last that the kernel has there is nothing.
+        int capability = 0;
+        while (capability < CapabilitiesMax && Syscall.Invoke(s_prctl, BoundingDrop, capability) != -(int)Uapi.ErrorNumber.EINVAL)
+            capability++;
         uint* header = stackalloc uint[2] { CapabilityVersion3, 0 };
         uint* sets = stackalloc uint[6];
         new Span<uint>(sets, 6).Clear();
