@@ -26,7 +26,7 @@ internal static class CommandLine
         ParseResult parse = Tree(verb, shell).Parse(args, s_configuration);
         if (parse.Action is HelpWriter)
             return parse;
-        if (parse.CommandResult.Command is { Subcommands.Count: > 0 } group)
+        if (parse.CommandResult.Command is { Subcommands.Count: > 0, Action: null } group)
             throw WithoutCommand(group, parse);
         if (UnknownOption(parse) is { } option)
             throw new CommandException($"unknown option '{option}'", OptionHint(option, parse.CommandResult.Command, verb));
