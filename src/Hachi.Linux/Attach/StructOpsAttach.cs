@@ -21,7 +21,7 @@ public static unsafe class StructOpsAttach
         return Register(loaded, spec, map.Handle, map.Flags.HasFlag(MapFlags.Link), map);
     }
 
-    /// <summary>Registers a structure that stands in the object itself (a variable in the section <c>.struct_ops</c> or <c>.struct_ops.link</c>); the link takes it back.</summary>
+    /// <summary>Registers a structure that stands in the object itself (a variable in the section <c>.struct_ops</c> or <c>.struct_ops.link</c>); the link takes it back, and ends with the process where the kernel has links for it (Linux 6.4), whichever section it is.</summary>
     /// <param name="loaded">The loaded object.</param>
     /// <param name="map">The variable's name, which is its map's.</param>
     /// <exception cref="BpfException">EINVAL: the kernel misses a member that it needs; EEXIST: something of this name is registered.</exception>

@@ -26,7 +26,7 @@ public static class ObjectLoader
             using PinFolder? pins = options.PinDirectory is { } directory && spec.Maps.Any(map => map.Pin is not null) ? PinFolder.Open(directory) : null;
             foreach (MapSpec map in spec.Maps)
                 if (map.Type == MapType.StructOps)
-                    loaded.Add(map.Name, StructOpsMaps.Create(map.Name, structures.First(each => each.Map == map.Name).Spec.Type, StructOpsMaps.HasLinks ? map.Flags : map.Flags & ~(uint)MapFlags.Link, loaded.Types), isBorrowed: false);
+                    loaded.Add(map.Name, StructOpsMaps.Create(map.Name, structures.First(each => each.Map == map.Name).Spec.Type, StructOpsMaps.FlagsOf(map), loaded.Types), isBorrowed: false);
                 else
                     AddMap(loaded, map, options, pins);
             using var modules = new ModuleTypes(uses, spec.Maps.Length);

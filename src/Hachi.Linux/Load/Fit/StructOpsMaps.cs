@@ -12,6 +12,9 @@ internal static unsafe class StructOpsMaps
     /// <summary>Whether the kernel registers such structures by links, which end with the process (Linux 6.4).</summary>
     public static bool HasLinks => KernelFeatures.Find("other struct_ops_link") is not { } feature || KernelRelease.WhyWithout(feature) is null;
 
+    /// <summary>The flags that a map of an object is made with: by link wherever the kernel has them, whichever section the structure stood in, so that nothing stays registered when the process is killed.</summary>
+    public static uint FlagsOf(MapSpec map) => HasLinks ? map.Flags | (uint)MapFlags.Link : map.Flags & ~(uint)MapFlags.Link;
+
     /// <summary>What each such map of an object asks for, member by member; a member that is zero asks for nothing.</summary>
     public static IReadOnlyList<(string Map, StructOpsSpec Spec)> SpecsOf(BpfObject bpf)
     {
