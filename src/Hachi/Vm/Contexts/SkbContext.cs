@@ -80,6 +80,9 @@ public sealed unsafe class SkbContext : PacketContext
     /// <summary>The user of its socket.</summary>
     public uint SocketUid { get; set; } = 65_534;
 
+    /// <summary>How many checksums inside one another are known to be right, less one; null when none is (<c>bpf_csum_level</c>).</summary>
+    internal int? ChecksumLevel { get; set; }
+
     internal int LinkOffset { get; private set; }
 
     internal int NetworkOffset { get; private set; }

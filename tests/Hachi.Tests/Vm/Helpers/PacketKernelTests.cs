@@ -30,7 +30,7 @@ public sealed class PacketKernelTests
         {
             code.AppendLine($"        *(u64 *)(r10 - 16) = {random.Next()}").AppendLine($"        *(u64 *)(r10 - 24) = {random.Next()}").AppendLine("        r1 = r6");
             int offset = random.Next(12) == 0 ? random.Next(-3, 70_000) : random.Next(0, 60), size = random.Next(1, 9);
-            switch (random.Next(12))
+            switch (random.Next(14))
             {
                 case 0:
                     code.AppendLine($"        r2 = {offset}\n        r3 = r10\n        r3 += -16\n        r4 = {size}\n        call bpf_skb_load_bytes");
@@ -64,6 +64,12 @@ public sealed class PacketKernelTests
                     break;
                 case 10:
                     code.AppendLine("        call bpf_skb_vlan_pop");
+                    break;
+                case 11:
+                    code.AppendLine($"        r2 = {random.Next(5)}\n        call bpf_csum_level");
+                    break;
+                case 12:
+                    code.AppendLine($"        r2 = {random.Next()}\n        call bpf_csum_update");
                     break;
                 default:
                     code.AppendLine($"        r2 = {random.Next(0, 6)}\n        call bpf_skb_change_type");

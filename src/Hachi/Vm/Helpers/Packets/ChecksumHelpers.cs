@@ -13,6 +13,8 @@ internal static unsafe class ChecksumHelpers
     public static void Register(RegisterHelper add)
     {
         add(Helper.CsumDiff, HelperPlaces.All & ~HelperPlaces.Socket, Difference);
+        add(Helper.CsumUpdate, HelperPlaces.Tc, static (ref HelperFrame _) => unchecked((ulong)-KernelError.Notsupp)); // it adds to the sum that a device left: no packet here has one
+        add(Helper.CsumLevel, HelperPlaces.Tc, Level);
         add(Helper.L3CsumReplace, HelperPlaces.Tc, static (ref HelperFrame f) => Replace(ref f, FieldMask));
         add(Helper.L4CsumReplace, HelperPlaces.Tc, static (ref HelperFrame f) => Replace(ref f, FieldMask | PseudoHeader | MarkMangled | MarkEnforce));
     }
@@ -36,6 +38,29 @@ internal static unsafe class ChecksumHelpers
         while (sum >> 16 != 0)
             sum = (sum & 0xffff) + (sum >> 16);
         return (ushort)sum;
+    }
+
+    // include/linux/skbuff.h, __skb_incr_checksum_unnecessary and its neighbours.
+    private static ulong Level(ref HelperFrame f)
+    {
+        const int most = 3;
+        var skb = (SkbContext)f.Call.Environment!;
+        switch (f[1])
+        {
+            case 0:
+                return skb.ChecksumLevel is { } level ? (ulong)level : unchecked((ulong)-KernelError.Acces);
+            case 1:
+                skb.ChecksumLevel = skb.ChecksumLevel is { } known ? Math.Min(known + 1, most) : 0;
+                return 0;
+            case 2:
+                skb.ChecksumLevel = skb.ChecksumLevel is > 0 and var above ? above - 1 : null;
+                return 0;
+            case 3:
+                skb.ChecksumLevel = null;
+                return 0;
+            default:
+                return unchecked((ulong)-KernelError.Inval);
+        }
     }
 
     private static ulong Replace(ref HelperFrame f, ulong flagsAllowed)

@@ -4,7 +4,7 @@ using Hachi.Vm.Machine;
 
 namespace Hachi.Vm.Jit.Il;
 
-/// <summary>What emitted code of eBPF programs calls.</summary>
+/// <summary>What emitted code of eBPF programs calls; never a part of it, since the runtime takes long to compile what it takes in.</summary>
 internal static unsafe class EbpfIlGate
 {
     /// <summary>A read that found no region: a field of a context with rules, or a fault.</summary>
@@ -36,11 +36,14 @@ internal static unsafe class EbpfIlGate
     public static ulong Helper(MachineState* state, int helper, int insn) => Invocation.Gate(state, helper, insn);
 
     /// <summary>An atomic operation.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static ulong Modify(byte* at, int size, int operation, ulong source, ulong compare) => AtomicMemory.Modify(at, size, operation, source, compare);
 
     /// <summary>Total division and remainder, where the divisor may be 0.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static ulong Divide(int op, ulong a, ulong b) => Semantics.Alu64((AluOp)op, a, b);
 
     /// <summary>The same on 32 bits.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public static uint Divide32(int op, uint a, uint b) => Semantics.Alu32((AluOp)op, a, b);
 }
