@@ -151,8 +151,8 @@ internal sealed partial class X64Emitter
         if (Lir.IsConstant(insn.C)) // 1, else 0
         {
             Reg bit = Target(insn.Dst);
+            _asm.MoveConst(bit, 0); // leaves the flags alone; a byte set in what the register held before would wait for that, round after round of a loop
             _asm.Set(cond, bit);
-            _asm.ZeroExtend(1, bit, bit);
             Finish(insn.Dst, bit);
             return;
         }
