@@ -202,8 +202,9 @@ internal sealed class RunVerb : IVerb
         shell.Error.WriteLine($"  {Escaper.Escape(line)}");
         if (new SourceLines(bpf).At(program, fault.Insn) is { } source)
             shell.Error.WriteLine($"  {Escaper.Escape($"{source.Place}: {source.Text}")}");
-        if (!fault.Registers.IsEmpty)
-            shell.Error.WriteLine("  " + string.Join("  ", fault.Registers.Select((value, i) => $"r{i} {Hex(value)}")));
+        shell.Error.WriteLine(fault.Registers.IsEmpty
+            ? "  --engine interp shows the registers, hachi debug the way there"
+            : "  " + string.Join("  ", fault.Registers.Select((value, i) => $"r{i} {Hex(value)}")));
     }
 
     private static void WriteJson(Utf8JsonWriter to, string program, VmResult result, List<string> notes, string[] elements)
