@@ -1,0 +1,49 @@
+namespace Hachi.Tests.Trace.Corpus;
+
+/// <summary>
+/// Cases of others, run for real as their authors run them: what needs only the tracer or programs of ours in this kernel. What does not come out as it should is in
+/// <c>differences.txt</c> with the reason; a case that is there and comes out right fails too.
+/// </summary>
+public sealed class CorpusRunTests
+{
+    [Theory]
+    [InlineData('A', 95)]
+    [InlineData('B', 95)]
+    [InlineData('C', 85)]
+    public void They_come_out_as_they_should(char group, int percentMin)
+    {
+        Tools.NeedRoot();
+        List<CorpusCase> all = [.. CorpusCase.Read().Where(row => row.Group == group && row.NotHere is null)];
+        List<CorpusCase> some = Chosen(all);
+        using var folder = new CaseFolder(some);
+        Judge(folder.RunHere(Tracer()), percentMin);
+    }
+
+    /// <summary>All at full volume; a few as a rule, other ones each time; those of a name where <c>HACHI_CASES</c> asks for them.</summary>
+    internal static List<CorpusCase> Chosen(List<CorpusCase> all)
+    {
+        if (Environment.GetEnvironmentVariable("HACHI_CASES") is { Length: > 0 } asked)
+            return [.. all.Where(row => row.Name.Contains(asked, StringComparison.Ordinal))];
+        if (Volume.IsFull)
+            return all;
+        Random random = Volume.Random(nameof(CorpusRunTests));
+        return [.. Enumerable.Range(0, 4).Select(_ => all[random.Next(all.Count)]).Distinct()];
+    }
+
+    /// <summary>The tracer: the native one where <c>HACHI_NATIVE</c> names it.</summary>
+    internal static string Tracer() => Environment.GetEnvironmentVariable("HACHI_NATIVE") is { Length: > 0 } native ? native : Path.Combine(AppContext.BaseDirectory, "Hachi.Cli");
+
+    internal static void Judge(List<(CorpusCase Case, string? Wrong)> results, int percentMin)
+    {
+        Dictionary<string, string> known = File.ReadLines(Shared.InRepository("tests/Hachi.Tests/Trace/Corpus/differences.txt")).Where(line => line.Contains(" => ", StringComparison.Ordinal))
+            .ToDictionary(line => line.Split(" => ")[0], line => line.Split(" => ")[1], StringComparer.Ordinal);
+        List<(CorpusCase Case, string? Wrong)> run = [.. results.Where(result => result.Wrong != "skipped")];
+        int wrong = run.Count(result => result.Wrong is not null);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{run.Count - wrong} of {run.Count} ({results.Count - run.Count} ask for what is not here)");
+        List<string> unknown = [.. run.Where(result => result.Wrong is not null && !known.ContainsKey(result.Case.Name)).Select(result => $"=== {result.Case.Group} {result.Case.Name}\n{result.Case.Line}\n{result.Wrong}")];
+        List<string> gone = [.. run.Where(result => result.Wrong is null && known.ContainsKey(result.Case.Name)).Select(result => result.Case.Name)];
+        Assert.True(unknown.Count == 0, $"{run.Count - wrong} of {run.Count}\n" + string.Join('\n', unknown));
+        Assert.True(gone.Count == 0, "these come out right now: " + string.Join(", ", gone));
+        Assert.True(!Volume.IsFull || 100 * (run.Count - wrong) >= percentMin * run.Count, $"{run.Count - wrong} of {run.Count}");
+    }
+}

@@ -1,0 +1,63 @@
+#!/bin/bash
+# driver.sh FOLDER: runs each case below FOLDER/cases and leaves its output and status there. A case is a folder of shell lines: run (the tracer), before.N (started first, ended with the
+# case), after (run when the tracer says that it is attached), requires.N, setup.N, cleanup.N, seconds. What a case starts is in process groups of its own, which end with it.
+cd "$1" || exit 2
+export PATH=$PWD/bin:$PATH TERM=dumb
+set -m
+micro() { local now=${EPOCHREALTIME//[.,]/}; echo "$now"; }
+alive() { kill -0 "$1" 2>/dev/null; }
+
+run_case() {
+    local case=$1 pid group groups=() seconds=5 script attached= after_done= limit begun status
+    [ -f "$case/seconds" ] && seconds=$(<"$case/seconds")
+    for line in "$case"/requires.*; do
+        [ -f "$line" ] && ! bash "$line" >/dev/null 2>&1 && { echo skipped >"$case/status"; return; }
+    done
+    for line in "$case"/setup.*; do [ -f "$line" ] && bash "$line" >/dev/null 2>&1; done
+    export BEFORE_PID=
+    for line in "$case"/before.*; do
+        [ -f "$line" ] || continue
+        bash -c "exec $(<"$line")" >/dev/null 2>&1 </dev/null &
+        BEFORE_PID=$!
+        groups+=("$BEFORE_PID")
+        sleep 0.2
+    done
+    script=$(<"$case/run")
+    script=${script//'{{BEFORE_PID}}'/$BEFORE_PID}
+    bash -c "$script" >"$case/out" 2>&1 </dev/null &
+    pid=$!
+    export CASE_GROUP=$pid
+    begun=$(micro)
+    limit=$((begun + 25000000))
+    while alive "$pid"; do
+        if [ -z "$attached" ] && { grep -q -e 'Attached [0-9]' -e attached_probes "$case/out" || { grep -q -e ' -q' "$case/run" && [ "$(micro)" -gt $((begun + 4000000)) ]; }; }; then
+            attached=1
+            limit=$(($(micro) + seconds * 1000000))
+            if [ -f "$case/after" ]; then
+                bash "$case/after" >/dev/null 2>&1 </dev/null &
+                groups+=($!)
+            fi
+        fi
+        [ "$(micro)" -lt "$limit" ] || break
+        sleep 0.03
+    done
+    status=
+    if alive "$pid"; then
+        status=timeout
+        kill -TERM -- "-$pid" 2>/dev/null
+        for ((i = 0; i < 60; i++)); do alive "$pid" || break; sleep 0.05; done
+        kill -KILL -- "-$pid" 2>/dev/null
+    fi
+    wait "$pid" 2>/dev/null
+    status=${status:-$?}
+    for group in "${groups[@]}"; do kill -KILL -- "-$group" 2>/dev/null; done
+    wait "${groups[@]}" 2>/dev/null
+    for line in "$case"/cleanup.*; do [ -f "$line" ] && bash "$line" >/dev/null 2>&1; done
+    echo "$status" >"$case/status"
+}
+
+for case in cases/*/; do
+    run_case "${case%/}" 2>/dev/null
+    [ -n "$2" ] && { echo "@@CASE ${case%/} $(<"${case}status")"; [ -f "${case}out" ] && head -c 60000 "${case}out" | sed 's/^/@@OUT /'; echo; } >"$2"
+done
+exit 0
