@@ -75,6 +75,12 @@ public static partial class DiagnosticTable
         TraceWord = Add("HT0153", Severity.Error, "{0} is none of {1}", "The argument is one of a few words."),
         TraceOption = Add("HT0154", Severity.Error, "program command line option --{0} {1}", "Named options of a script follow -- on the command line: -- --name=value."),
         TraceFor = Add("HT0155", Severity.Error, "for cannot go over {0}", "Loops go over maps with keys, and over ranges (0..10)."),
+        TraceUnknownOption = Add("HT0156", Severity.Error, "unexpected program command line options: {0}", "A script has the options that it asks for by getopt(\"name\", default); they follow -- on the command line."),
+        TraceNoProbes = Add("HT0157", Severity.Error, "No probes to attach", "Every probe was left out: nothing matches, or --probe-filter keeps none."),
+        TraceNotTraceable = Add("HT0158", Severity.Warning, "{0} is not traceable (it does not exist, was inlined, or is marked notrace)", "The kernel lists what can be traced in available_filter_functions."),
+        TraceIncludeUnknown = Add("HT0159", Severity.Error, "no header {0}", "Headers are not read; those of the kernel and of the C library may be included, since their types and usual constants are known. Put what another one defines into the script."),
+        TraceControlGroup = Add("HT0160", Severity.Error, "there is no control group {0}", "cgroupid() takes the path of a folder below /sys/fs/cgroup."),
+        TraceFilter = Add("HT0161", Severity.Error, "{0} is no regular expression", "--probe-filter takes one that probes are matched with."),
 
         TraceNotYet = Add("HT0201", Severity.Error, "{0} is not compiled yet", "The script is right, but this compiler cannot make a program of it."),
         TraceTooLarge = Add("HT0202", Severity.Error, "{0} takes {1} bytes, {2} are allowed", "Keys, values and records have a limit: read less (str(x, 64)), or set max_strlen."),

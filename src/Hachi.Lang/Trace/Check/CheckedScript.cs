@@ -56,6 +56,9 @@ internal sealed class ExprInfo
     /// <summary>The variable that it names.</summary>
     public VariableInfo? Variable { get; set; }
 
+    /// <summary>How far what it names lies behind the address of the probe, where only that is known (<c>uaddr</c>).</summary>
+    public long? Distance { get; set; }
+
     /// <summary>The field that it names.</summary>
     public StructField? Field { get; set; }
 }

@@ -80,6 +80,11 @@ internal sealed partial class Checker
             info.Text = _program.Targets[0].Function;
             return TraceType.String(info.Text.Length + 1);
         }
+        if (_program is { Kind: ProbeKind.Uprobe or ProbeKind.Uretprobe, Targets: [{ Function.Length: > 0, HasWildcard: false } only] })
+        {
+            info.Text = only.Function;
+            return TraceType.String(System.Text.Encoding.UTF8.GetByteCount(info.Text) + 1);
+        }
         if (_program.Kind is ProbeKind.Uprobe or ProbeKind.Uretprobe)
             return new TraceType(TypeKind.UserSymbol, 16);
         if (_program.Kind is not (ProbeKind.Kprobe or ProbeKind.Kretprobe))

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Hachi.Lang.Trace.Syntax;
 using Hachi.Lang.Trace.Types;
+using Hachi.Object.Plan;
 using Hachi.Text;
 
 namespace Hachi.Lang.Trace.Check;
@@ -157,6 +158,7 @@ internal sealed partial class Checker
             Report(DiagnosticTable.TraceLiteral, call.Args[0], "getopt()", "a name");
             return TraceType.None;
         }
+        _options[name.Value] = call.Args.Count > 2 ? _script[call.Args[2]].Text ?? "" : "";
         bool isGiven = _script.Options.Named.TryGetValue(name.Value, out string? value);
         ExprInfo? fallback = call.Args.Count > 1 ? _script[call.Args[1]] : null;
         if (fallback is null || fallback.Type.Kind == TypeKind.Bool)
@@ -267,7 +269,13 @@ internal sealed partial class Checker
             case "ntop": return new TraceType(TypeKind.Address, 20);
             case "pton": return Pton(call, info);
             case "macaddr": return new TraceType(TypeKind.Mac, 6);
-            case "cgroupid" or "socket_cookie" or "cgroup": return TraceType.UInt64;
+            case "cgroupid":
+                if (_isFinal && _facts.ControlGroup(_script[first!].Text ?? "") is ulong group)
+                    info.Number = (long)group;
+                else if (_isFinal)
+                    Report(DiagnosticTable.TraceControlGroup, first!, _script[first!].Text ?? "");
+                return TraceType.UInt64;
+            case "socket_cookie" or "cgroup": return TraceType.UInt64;
             case "cgroup_path": return new TraceType(TypeKind.CgroupPath, 8) { Text = second is null ? "" : _script[second].Text ?? "" };
             case "path": return TraceType.String(second is null ? longest : (int)Math.Clamp(_script[second].Number ?? longest, 1, longest));
             case "bswap": return Value(_script[first!].Type) is { Kind: TypeKind.Integer } type ? type with { IsSigned = false, Enum = null } : TraceType.UInt64;
@@ -344,7 +352,13 @@ internal sealed partial class Checker
         string symbol = _script[call.Args[0]].Text ?? "";
         string? file = name == "uaddr" ? _program.Targets[0].Target : null;
         if (_isFinal && _facts.AddressOf(file, symbol) is ulong address)
-            info.Number = (long)address;
+        {
+            // Where a file is loaded is not known before; where the probe is, the program knows.
+            if (_program is { Kind: ProbeKind.Uprobe, Targets: [{ Function.Length: > 0 } target] } && _facts.AddressOf(file, target.Function) is ulong probe)
+                info.Distance = unchecked((long)(address - probe - target.Number));
+            else
+                info.Number = (long)address;
+        }
         else if (_isFinal)
             Report(DiagnosticTable.TraceSymbol, call, symbol);
         return name == "uaddr" ? TraceType.PointerTo(TraceType.UInt64, AddressSpace.User) : TraceType.UInt64 with { Space = AddressSpace.Kernel };

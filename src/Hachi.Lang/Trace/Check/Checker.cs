@@ -18,6 +18,7 @@ internal sealed partial class Checker
     private readonly List<Diagnostic> _diagnostics;
     private readonly Dictionary<Node, VariableInfo> _declared = [];
     private readonly List<Dictionary<string, VariableInfo>> _scopes = [];
+    private readonly Dictionary<string, string> _options = new(StringComparer.Ordinal);
     private CheckedProgram _program = null!;
     private bool _isFinal, _changed;
     private int _loops;
@@ -38,6 +39,8 @@ internal sealed partial class Checker
         foreach (Item item in script.Items)
             Items(item, types, copier, maps, diagnostics);
         List<CheckedProgram> programs = new ProbeExpander(script, options, facts, types, settings, copier, diagnostics).Programs();
+        if (programs.Count == 0 && script.Items.OfType<ProbeItem>().FirstOrDefault() is ProbeItem first && !diagnostics.Exists(diagnostic => diagnostic.Severity == Severity.Error))
+            diagnostics.Add(DiagnosticTable.TraceNoProbes.At(first.Points[0].Span));
         var made = new CheckedScript { Text = script.Text, Programs = programs, Maps = maps, Infos = [], Settings = settings, Types = types, Options = options };
         new Checker(made, facts, diagnostics).Run();
         return made;
@@ -60,6 +63,9 @@ internal sealed partial class Checker
                 break;
             case FunctionItem function:
                 diagnostics.Add(DiagnosticTable.TraceFunctions.At(function.Span));
+                break;
+            case IncludeItem include when !Headers.IsKnown(include.Path):
+                diagnostics.Add(DiagnosticTable.TraceIncludeUnknown.At(include.Span, include.Path));
                 break;
             case IncludeItem include:
                 diagnostics.Add(DiagnosticTable.TraceIncludeMissing.At(include.Span, include.Path));
@@ -90,6 +96,16 @@ internal sealed partial class Checker
         Walk();
         foreach (MapInfo map in _script.Maps.Values.Where(map => !map.IsUsed && map.Kind is not null))
             _diagnostics.Add(DiagnosticTable.TraceUnusedMap.At(map.Span, map.Name));
+        CheckOptions();
+    }
+
+    // What a command is traced for brings the option pid by itself.
+    private void CheckOptions()
+    {
+        List<string> unknown = [.. _script.Options.Named.Keys.Where(name => !_options.ContainsKey(name) && !(name == "pid" && _script.Options.ChildPid > 0)).Select(name => "--" + name)];
+        if (unknown.Count > 0)
+            _diagnostics.Add(DiagnosticTable.TraceUnknownOption.AtWithHint(new TextSpan(0, 0),
+                "expected program options: " + (_options.Count == 0 ? "none" : string.Join(", ", _options.Select(row => row.Value.Length > 0 ? $"--{row.Key} ({row.Value})" : "--" + row.Key))), string.Join(", ", unknown)));
     }
 
     private void Walk()

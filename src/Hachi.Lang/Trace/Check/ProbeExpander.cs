@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Hachi.Lang.Trace.Syntax;
 using Hachi.Lang.Trace.Types;
 using Hachi.Object.Plan;
@@ -9,19 +10,42 @@ namespace Hachi.Lang.Trace.Check;
 internal sealed class ProbeExpander(Script script, TraceOptions options, IKernelFacts facts, TypeResolver types, Settings settings, TreeCopier copier, List<Diagnostic> diagnostics)
 {
     private readonly List<CheckedProgram> _programs = [];
+    private Regex? _filter;
 
     public List<CheckedProgram> Programs()
     {
+        ReadFilter();
         foreach (ProbeItem item in script.Items.OfType<ProbeItem>())
         {
             var targets = new List<ProbeTarget>();
+            int errors = Errors();
             foreach (AttachPoint point in item.Points)
-                targets.AddRange(Targets(point));
+                targets.AddRange(Targets(point).Where(IsWanted));
+            if (targets.Count == 0 && errors == Errors() && _filter is null && settings["missing_probes"] == "error" && options.Pid == 0)
+                diagnostics.Add(DiagnosticTable.TraceNoProbes.At(item.Points[0].Span));
             foreach (IGrouping<ProbeKind, ProbeTarget> group in targets.GroupBy(target => target.Kind))
                 Add(item, group.Key, [.. group]);
         }
         return _programs;
     }
+
+    private int Errors() => diagnostics.Count(diagnostic => diagnostic.Severity == Severity.Error);
+
+    private void ReadFilter()
+    {
+        if (options.ProbeFilter is not string filter)
+            return;
+        try
+        {
+            _filter = new Regex(filter, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
+        }
+        catch (Exception e) when (e is ArgumentException or NotSupportedException)
+        {
+            diagnostics.Add(DiagnosticTable.TraceFilter.At(new TextSpan(0, 0), filter));
+        }
+    }
+
+    private bool IsWanted(ProbeTarget target) => _filter is null || target.Kind is ProbeKind.Begin or ProbeKind.End || _filter.IsMatch(target.Text);
 
     private void Add(ProbeItem item, ProbeKind kind, List<ProbeTarget> targets)
     {
@@ -30,8 +54,10 @@ internal sealed class ProbeExpander(Script script, TraceOptions options, IKernel
         copier.Names.Clear();
         CheckedProgram first = Copy(item, kind, targets);
         bool asksArgs = copier.Names.Contains("args") || copier.Names.Contains("retval");
-        bool asksName = copier.Names.Overlaps(["probe", "__builtin_probe", "func", "__builtin_func"]);
-        bool apart = kind is ProbeKind.Fentry or ProbeKind.Fexit || asksName || (asksArgs && kind is ProbeKind.Tracepoint or ProbeKind.RawTracepoint) || kind == ProbeKind.Usdt;
+        bool isUser = kind is ProbeKind.Uprobe or ProbeKind.Uretprobe;
+        // What stands at the probe tells kprobes and uprobes apart: their cookie.
+        bool asksName = copier.Names.Overlaps(["func", "__builtin_func"]) ? kind is not (ProbeKind.Kprobe or ProbeKind.Kretprobe) : copier.Names.Overlaps(["probe", "__builtin_probe"]) && !isUser && kind is not (ProbeKind.Kprobe or ProbeKind.Kretprobe);
+        bool apart = kind is ProbeKind.Fentry or ProbeKind.Fexit || asksName || (isUser && copier.Names.Contains("uaddr")) || (asksArgs && kind is ProbeKind.Tracepoint or ProbeKind.RawTracepoint) || kind == ProbeKind.Usdt;
         if (!apart || targets.Count == 1)
         {
             Describe(first);
@@ -68,9 +94,14 @@ internal sealed class ProbeExpander(Script script, TraceOptions options, IKernel
         if (found.Count == 0)
         {
             string name = target.Target.Length > 0 ? $"{target.Target}:{target.Function}" : target.Function;
-            if (settings["missing_probes"] == "error" && !(target.HasWildcard && options.Pid > 0))
+            bool isKernel = target.Kind is ProbeKind.Kprobe or ProbeKind.Kretprobe && !target.HasWildcard;
+            if (isKernel && settings["missing_probes"] != "ignore")
+                diagnostics.Add(DiagnosticTable.TraceNotTraceable.At(point.Span, target.Function));
+            if (isKernel && options.IsUnsafe)
+                return [target];
+            if (settings["missing_probes"] == "error" && !target.HasWildcard)
                 diagnostics.Add(DiagnosticTable.TraceNoMatch.At(point.Span, info.Name, name));
-            else if (settings["missing_probes"] == "warn")
+            else if (settings["missing_probes"] != "ignore")
                 diagnostics.Add(DiagnosticTable.TraceNoMatchSkipped.At(point.Span, info.Name, name));
             return [];
         }

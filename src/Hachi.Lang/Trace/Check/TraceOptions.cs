@@ -21,6 +21,9 @@ public sealed record TraceOptions
     /// <summary>Settings that win over those of the script (<c>BPFTRACE_*</c>, <c>max_strlen</c>), by name.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>A regular expression that probes other than begin and end must match (<c>--probe-filter</c>); null for none.</summary>
+    public string? ProbeFilter { get; init; }
+
     /// <summary>Name of the script in places that are printed (<c>stdin</c>, a file's name).</summary>
     public string Name { get; init; } = "stdin";
 }

@@ -51,6 +51,8 @@ internal sealed class ObjectMaker(CheckedScript script, IKernelFacts facts, List
             _maps[scratch] = _maps[scratch] with { ValueSize = (uint)Math.Max(8, _scratchBytes) };
         if (_places.TryGetValue(".zero", out int zero))
             _maps[zero] = _maps[zero] with { ValueSize = (uint)TupleLayout.Up(_zeroBytes, 8) };
+        if (_places.TryGetValue(".warnings", out int warnings))
+            _maps[warnings] = _maps[warnings] with { ValueSize = (uint)Math.Max(8, 8 * _events.Count(each => each.Action == PlanAction.Counted)) };
         if (_places.TryGetValue(".lost", out int lost))
             _maps[lost] = _maps[lost] with { MaxEntries = (uint)Math.Max(1, programs.Count) };
         byte[] types = FunctionTypes(programs);
@@ -65,13 +67,15 @@ internal sealed class ObjectMaker(CheckedScript script, IKernelFacts facts, List
                 Probes = [.. probes],
                 Events = [.. _events],
                 Maps = [.. _planMaps],
-                Settings = [.. Script.Settings.All, .. _places.TryGetValue(".start", out int start) ? [("start_map", start.ToString(CultureInfo.InvariantCulture))] : ImmutableArray<(string, string)>.Empty],
+                Settings = [.. Script.Settings.All, .. MapSetting(".start", "start_map"), .. MapSetting(".warnings", "warnings_map")],
                 Ring = _places.GetValueOrDefault(".ring", -1),
                 Lost = _places.GetValueOrDefault(".lost", -1),
                 Stacks = _places.GetValueOrDefault(".stacks", -1),
             },
         };
     }
+
+    private (string, string)[] MapSetting(string name, string setting) => _places.TryGetValue(name, out int index) ? [(setting, index.ToString(CultureInfo.InvariantCulture))] : [];
 
     /// <summary>The types that the kernel wants of functions which it calls back.</summary>
     private static byte[] FunctionTypes(List<ProgramSpec> programs)
@@ -184,6 +188,20 @@ internal sealed class ObjectMaker(CheckedScript script, IKernelFacts facts, List
     {
         _events.Add(new PlanEvent(_events.Count, action, format, sizeBytes, [.. fields]) { Map = map, Place = Place(span) });
         return _events.Count - 1;
+    }
+
+    /// <summary>A word for each thing that is told when it has happened.</summary>
+    public int Warnings => Own(".warnings", () => new MapSpec(".warnings", MapType.Array, 4, 8, 1));
+
+    /// <summary>Adds something to be told; returns the offset of its word.</summary>
+    public int AddWarning(string text, TextSpan span)
+    {
+        string place = Place(span);
+        if (_events.Find(each => each.Action == PlanAction.Counted && each.Place == place && each.Format == text) is PlanEvent known)
+            return known.SizeBytes;
+        int offset = 8 * _events.Count(each => each.Action == PlanAction.Counted);
+        _events.Add(new PlanEvent(_events.Count, PlanAction.Counted, text, offset, []) { Place = place });
+        return offset;
     }
 
     private string Place(TextSpan span)

@@ -16,13 +16,9 @@ internal sealed partial class ProgramLowering
         {
             TypeKind.Histogram => LogBucket(value, (int)map.Value.Numbers[0], map.Value.IsSigned),
             TypeKind.LinearHistogram => LinearBucket(value, map.Value.Numbers),
+            TypeKind.TimeSeries => _f.Binary(AluOp.Div, _f.Call(Helper.KtimeGetBootNs), _f.Const(map.Value.Numbers[0])),
             _ => -1,
         };
-        if (map.Value.Kind == TypeKind.TimeSeries)
-        {
-            NotYet(call, "tseries()");
-            return;
-        }
         Place key = Key(map, keys, at);
         int found = _f.NewVariable(), first = _f.MapLookup(index, AddressOf(key)), update = _f.NewBlock(), end = _f.NewBlock();
         if (keys is null)
@@ -36,8 +32,11 @@ internal sealed partial class ProgramLowering
             _f.Goto(update);
             _f.Start(miss);
             _f.Call(Helper.MapUpdateElem, _f.MapAddress(index), AddressOf(key), NewValue(map.Value.SizeBytes), _f.Const(NoExist));
-            int second = _f.MapLookup(index, AddressOf(key)), made = _f.NewBlock();
-            _f.Branch(CompareOp.Jne, second, _f.Const(0), made, end);
+            int second = _f.MapLookup(index, AddressOf(key)), made = _f.NewBlock(), full = _f.NewBlock();
+            _f.Branch(CompareOp.Jne, second, _f.Const(0), made, full);
+            _f.Start(full);
+            Warn(MapFull, at);
+            _f.Goto(end);
             _f.Start(made);
             _f.Write(found, second);
             _f.Goto(update);
@@ -82,6 +81,9 @@ internal sealed partial class ProgramLowering
                 _f.Store(8, at, 0, value);
                 _f.Store(8, at, 8, _f.Const(1));
                 break;
+            case TypeKind.TimeSeries:
+                Series(type, at, value, bucket, end);
+                break;
             default:
                 // The verifier wants to see that the bucket is one of the map's.
                 int inside = _f.NewBlock();
@@ -91,6 +93,35 @@ internal sealed partial class ProgramLowering
                 _f.Store(8, place, 0, _f.AddConst(_f.Load(8, place), 1));
                 break;
         }
+    }
+
+    /// <summary>
+    /// A value of a series: the intervals take turns in the map's value, 24 bytes each: number of the interval, the value, how many were added. An interval that comes round again begins anew.
+    /// </summary>
+    private void Series(TraceType type, int at, int value, int interval, int end)
+    {
+        const int RowBytes = 24;
+        int slot = _f.Binary(AluOp.Mod, interval, _f.Const(type.Numbers[1])), inside = _f.NewBlock(), fresh = _f.NewBlock(), ready = _f.NewBlock();
+        _f.Branch(CompareOp.Jlt, slot, _f.Const(type.Numbers[1]), inside, end);
+        _f.Start(inside);
+        int row = _f.Add(at, _f.Mul(slot, _f.Const(RowBytes)));
+        _f.Branch(CompareOp.Jeq, _f.Load(8, row), interval, ready, fresh);
+        _f.Start(fresh);
+        _f.Store(8, row, 0, interval);
+        _f.Store(8, row, 8, _f.Const(0));
+        _f.Store(8, row, 16, _f.Const(0));
+        _f.Goto(ready);
+        _f.Start(ready);
+        int count = _f.Load(8, row, 16), before = _f.Load(8, row, 8);
+        _f.Store(8, row, 16, _f.AddConst(count, 1));
+        if (type.Text is "sum" or "avg")
+            value = _f.Add(before, value);
+        else if (type.Text is "min" or "max")
+        {
+            CompareOp better = (type.Text == "min", type.IsSigned) switch { (true, true) => CompareOp.Jslt, (true, false) => CompareOp.Jlt, (false, true) => CompareOp.Jsgt, _ => CompareOp.Jgt };
+            value = _f.Select(CompareOp.Jeq, count, _f.Const(0), value, _f.Select(better, value, before, value, before));
+        }
+        _f.Store(8, row, 8, value);
     }
 
     /// <summary>

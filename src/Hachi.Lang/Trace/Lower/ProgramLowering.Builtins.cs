@@ -25,8 +25,8 @@ internal sealed partial class ProgramLowering
         TraceType type = info.Type;
         switch (name)
         {
-            case "pid": return Word(type, _f.ShiftRight(_f.Call(Helper.GetCurrentPidTgid), _f.Const(32)));
-            case "tid": return Word(type, _f.ZeroExtend(_f.Call(Helper.GetCurrentPidTgid), 4));
+            case "pid": return Word(type, _f.ShiftRight(ProcessThread(info.Text == "init"), _f.Const(32)));
+            case "tid": return Word(type, _f.ZeroExtend(ProcessThread(info.Text == "init"), 4));
             case "uid" or "username": return Word(type, _f.ZeroExtend(_f.Call(Helper.GetCurrentUidGid), 4));
             case "gid": return Word(type, _f.ShiftRight(_f.Call(Helper.GetCurrentUidGid), _f.Const(32)));
             case "nsecs": return Word(type, _f.Call(info.Text switch { "monotonic" => Helper.KtimeGetNs, "tai" or "sw_tai" => Helper.KtimeGetTaiNs, _ => Helper.KtimeGetBootNs }));
@@ -47,6 +47,8 @@ internal sealed partial class ProgramLowering
             case "leader_tid": return Word(type, TaskMember(at, "group_leader", "pid"));
             case "pcomm" or "leader_comm": return TaskText(at, type, name == "pcomm" ? "real_parent" : "group_leader");
             case "kstack" or "ustack": return Stack(type);
+            case "probe" when _program.Targets.Count > 1 && _program.Kind is ProbeKind.Kprobe or ProbeKind.Kretprobe or ProbeKind.Uprobe or ProbeKind.Uretprobe:
+                return Word(type, _f.AddConst(_f.Call(Helper.GetAttachCookie, _f.Context), ProbeNumber()));
             case "probe": return Word(type, _f.Const(ProbeNumber()));
             case "func" when type.Kind == TypeKind.KernelSymbol: return Word(type, _f.Call(Helper.GetFuncIp, _f.Context));
             case "func": return UserSymbol(_f.Load(8, _f.Context, RegisterInstruction), at);
@@ -144,6 +146,17 @@ internal sealed partial class ProgramLowering
         return Word(info.Type, value);
     }
 
+    /// <summary>The process (above) and the thread, as the tracer's namespace counts them; as the first one does where that is asked for.</summary>
+    private int ProcessThread(bool isInitial)
+    {
+        if (isInitial || _object.Facts.ProcessNamespace is not (ulong device, ulong inode))
+            return _f.Call(Helper.GetCurrentPidTgid);
+        Place numbers = Temp(8, _program.Item);
+        _f.Store(8, numbers.Address, numbers.Offset, _f.Const(0));
+        _f.Call(Helper.GetNsCurrentPidTgid, _f.Const((long)device), _f.Const((long)inode), AddressOf(numbers), _f.Const(8));
+        return _f.Load(8, numbers.Address, numbers.Offset);
+    }
+
     private void CommInto(Place to, int size)
     {
         if (size > 16)
@@ -182,7 +195,7 @@ internal sealed partial class ProgramLowering
         id = _f.ZeroExtend(id, 4);
         if (!isUser)
             return Word(type, id);
-        int pid = _f.Call(Helper.GetCurrentPidTgid);
+        int pid = ProcessThread(false);
         return Word(type, _f.Or(id, _f.ShiftLeft(_f.ShiftRight(pid, _f.Const(32)), _f.Const(32))));
     }
 
@@ -196,7 +209,7 @@ internal sealed partial class ProgramLowering
     private void UserSymbolInto(Place to, int address)
     {
         _f.Store(8, to.Address, to.Offset, address);
-        _f.Store(8, to.Address, to.Offset + 8, _f.ShiftRight(_f.Call(Helper.GetCurrentPidTgid), _f.Const(32)));
+        _f.Store(8, to.Address, to.Offset + 8, _f.ShiftRight(ProcessThread(false), _f.Const(32)));
     }
 
     private Value Register(CallExpr call, ExprInfo info)

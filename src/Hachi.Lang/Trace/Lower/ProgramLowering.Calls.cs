@@ -28,6 +28,7 @@ internal sealed partial class ProgramLowering
             case "kstack" or "ustack" or "dw_ustack": return Stack(type);
             case "ksym": return Word(type, Pointer(call.Args[0]));
             case "cgroup_path" or "strerror" or "signal_name" or "syscall_name" or "kptr" or "uptr": return Word(type, Pointer(call.Args[0]));
+            case "uaddr": return Word(type, _f.AddConst(_f.Load(8, _f.Context, RegisterInstruction), info.Distance ?? 0));
             case "reg": return Register(call, info);
             case "bswap": return Word(type, _f.ByteSwap(Scalar(call.Args[0]), _script[call.Args[0]].Type is { Kind: TypeKind.Integer } swapped ? swapped.SizeBytes : 8));
             case "strncmp" or "strcmp" or "memcmp": return CompareCall(name, call);
@@ -45,6 +46,9 @@ internal sealed partial class ProgramLowering
             case "is_err": return Word(type, _f.Compare(CompareOp.Jge, Pointer(call.Args[0]), _f.Const(-4095)));
             case "socket_cookie": return Word(type, _f.Call(Helper.GetSocketCookie, Pointer(call.Args[0])));
             case "percpu_kaddr": return PerCpuAddress(call, type);
+            case "write_user": return Word(type, WriteUser(call));
+            case "skboutput": return Word(type, Packet(call));
+            case "len" when _script[call.Args[0]].Type.Kind is TypeKind.KernelStack or TypeKind.UserStack: return Word(type, StackLength(_script[call.Args[0]].Type, call));
         }
         if (call.Args.Count <= 1)
             return Builtin(name, call, info);
@@ -55,12 +59,6 @@ internal sealed partial class ProgramLowering
     private static string UpToNul(string text) => text.Split('\0')[0];
 
     private int Pointer(Expr value) => Scalar(value);
-
-    private Value PerCpuAddress(CallExpr call, TraceType type)
-    {
-        NotYet(call, "percpu_kaddr()");
-        return Word(type, _f.Const(0));
-    }
 
     private int Found(CallExpr call)
     {
@@ -115,6 +113,9 @@ internal sealed partial class ProgramLowering
             case "strftime" when type.Kind == TypeKind.Time:
                 _f.Store(8, to.Address, to.Offset, Scalar(call.Args[1]));
                 _f.Store(8, to.Address, to.Offset + 8, _f.Const(call.Args[1] is CallExpr clock && _script[clock].Text is "tai" or "sw_tai" ? 1 : 0));
+                return true;
+            case "path" when type.Kind == TypeKind.String:
+                Path(call, type, to);
                 return true;
             case "usym" when type.Kind == TypeKind.UserSymbol:
                 UserSymbolInto(to, Pointer(call.Args[0]));
@@ -187,7 +188,7 @@ internal sealed partial class ProgramLowering
     private Value CompareCall(string name, CallExpr call)
     {
         long most = name == "strcmp" ? int.MaxValue : _script[call.Args[2]].Number ?? int.MaxValue;
-        int same = _f.NewBlock(), different = _f.NewBlock(), end = _f.NewBlock(), result = _f.NewVariable();
+        int same = _f.NewBlock(), different = _f.NewBlock();
         if (name == "memcmp")
         {
             Value left = Lower(call.Args[0]), right = Lower(call.Args[1]);
@@ -195,14 +196,7 @@ internal sealed partial class ProgramLowering
         }
         else
             CompareText(call.Args[0], call.Args[1], most, same, different);
-        _f.Start(same);
-        _f.Write(result, _f.Const(0));
-        _f.Goto(end);
-        _f.Start(different);
-        _f.Write(result, _f.Const(1));
-        _f.Goto(end);
-        _f.Start(end);
-        return Word(TraceType.Int64, _f.Read(result));
+        return Word(TraceType.Int64, Flag(different, same));
     }
 
     /// <summary>Compares two strings, at most so many bytes of them (-1: all).</summary>
@@ -285,9 +279,9 @@ internal sealed partial class ProgramLowering
             NotYet(call, "strcontains() of strings that long (read less: str(x, 64))");
         if (NeedsScratch)
             return Word(TraceType.Bool, _f.Const(0));
-        int i = _f.NewVariable(), j = _f.NewVariable(), result = _f.NewVariable();
+        int i = _f.NewVariable(), j = _f.NewVariable();
         _f.Write(i, _f.Const(0));
-        int outer = _f.NewLoopHead(), begin = _f.NewBlock(), inner = _f.NewLoopHead(), step = _f.NewBlock(), inside = _f.NewBlock(), compare = _f.NewBlock(), more = _f.NewBlock(), next = _f.NewBlock(), go = _f.NewBlock(), yes = _f.NewBlock(), no = _f.NewBlock(), end = _f.NewBlock();
+        int outer = _f.NewLoopHead(), begin = _f.NewBlock(), inner = _f.NewLoopHead(), step = _f.NewBlock(), inside = _f.NewBlock(), compare = _f.NewBlock(), more = _f.NewBlock(), next = _f.NewBlock(), go = _f.NewBlock(), yes = _f.NewBlock(), no = _f.NewBlock();
         _f.Start(outer);
         int start = _f.Read(i);
         _f.Branch(CompareOp.Jlt, start, _f.Const(text.Type.SizeBytes), begin, no);
@@ -315,14 +309,7 @@ internal sealed partial class ProgramLowering
         _f.Write(i, _f.AddConst(from, 1));
         _f.Goto(outer);
         _f.Seal(outer);
-        _f.Start(yes);
-        _f.Write(result, _f.Const(1));
-        _f.Goto(end);
-        _f.Start(no);
-        _f.Write(result, _f.Const(0));
-        _f.Goto(end);
-        _f.Start(end);
-        return Word(TraceType.Bool, _f.Read(result));
+        return Word(TraceType.Bool, Flag(yes, no));
     }
 
     private Value Length(CallExpr call)

@@ -42,8 +42,9 @@ internal sealed partial class ProgramLowering
                 return true;
             case "assert": Assert(call); return true;
             case "static_assert" or "fail": return true;
-            case "unwatch" or "skboutput" or "debugf" or "write_user":
-                NotYet(call, Plain(call.Name) + "()");
+            case "debugf": Debug(call); return true;
+            case "unwatch":
+                NotYet(call, "unwatch()");
                 return true;
             default:
                 return false;

@@ -57,10 +57,17 @@ internal sealed partial class ProgramLowering
     /// <summary>A comparison or connection as 0 or 1.</summary>
     private Value Truth(Expr value)
     {
-        int result = _f.NewVariable(), yes = _f.NewBlock(), no = _f.NewBlock(), end = _f.NewBlock();
         if (value is BinaryExpr { Op: not ("&&" or "||") } binary && Lower(binary.Left) is { IsPlace: false } left && Lower(binary.Right) is { IsPlace: false } right)
             return Word(TraceType.Bool, _f.Compare(Comparison(binary, left.Type, right.Type), left.Id, right.Id));
+        int yes = _f.NewBlock(), no = _f.NewBlock();
         Condition(value, yes, no);
+        return Word(TraceType.Bool, Flag(yes, no));
+    }
+
+    /// <summary>1 behind one block, 0 behind the other: both are begun here and meet again.</summary>
+    private int Flag(int yes, int no)
+    {
+        int result = _f.NewVariable(), end = _f.NewBlock();
         _f.Start(yes);
         _f.Write(result, _f.Const(1));
         _f.Goto(end);
@@ -68,7 +75,7 @@ internal sealed partial class ProgramLowering
         _f.Write(result, _f.Const(0));
         _f.Goto(end);
         _f.Start(end);
-        return Word(TraceType.Bool, _f.Read(result));
+        return _f.Read(result);
     }
 
     private CompareOp Comparison(BinaryExpr binary, TraceType left, TraceType right)
@@ -179,16 +186,9 @@ internal sealed partial class ProgramLowering
             case "++" or "--":
                 return Step(unary);
             case "!":
-                int no = _f.NewBlock(), yes = _f.NewBlock(), end = _f.NewBlock(), result = _f.NewVariable();
-                Condition(unary.Operand, no, yes);
-                _f.Start(yes);
-                _f.Write(result, _f.Const(1));
-                _f.Goto(end);
-                _f.Start(no);
-                _f.Write(result, _f.Const(0));
-                _f.Goto(end);
-                _f.Start(end);
-                return Word(TraceType.Bool, _f.Read(result));
+                int zero = _f.NewBlock(), other = _f.NewBlock();
+                Condition(unary.Operand, other, zero);
+                return Word(TraceType.Bool, Flag(zero, other));
             case "-":
                 return Word(info.Type, _f.Negate(Scalar(unary.Operand)));
             case "~":
@@ -236,8 +236,8 @@ internal sealed partial class ProgramLowering
             "+" => _f.Add(a, b),
             "-" => _f.Sub(a, b),
             "*" => _f.Mul(a, b),
-            "/" => Divide(a, b, isSigned),
-            "%" => Remainder(a, b, isSigned),
+            "/" => Checked(a, b, at, () => Divide(a, b, isSigned)),
+            "%" => Checked(a, b, at, () => Remainder(a, b, isSigned)),
             "&" => _f.And(a, b),
             "|" => _f.Or(a, b),
             "^" => _f.Xor(a, b),
@@ -246,6 +246,24 @@ internal sealed partial class ProgramLowering
             _ => a,
         };
         return Word(TraceType.Int(8, isSigned), result);
+    }
+
+    /// <summary>A division whose divisor may be 0: then it gives 1, and that is told.</summary>
+    private int Checked(int a, int b, Node at, Func<int> divide)
+    {
+        if (_f.IsConst(b, out long known))
+            return known == 0 ? _f.Const(1) : divide();
+        int zero = _f.NewBlock(), fine = _f.NewBlock(), end = _f.NewBlock(), result = _f.NewVariable();
+        _f.Branch(CompareOp.Jeq, b, _f.Const(0), zero, fine);
+        _f.Start(zero);
+        Warn("Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being used as the result.", at);
+        _f.Write(result, _f.Const(1));
+        _f.Goto(end);
+        _f.Start(fine);
+        _f.Write(result, divide());
+        _f.Goto(end);
+        _f.Start(end);
+        return _f.Read(result);
     }
 
     // Signed division came late to the machine: before, signs are taken off and put on again.
@@ -263,14 +281,12 @@ internal sealed partial class ProgramLowering
     {
         int mode = isSigned && _object.Facts.Version >= 0x60600 ? _f.Binary(AluOp.SMod, a, b) : -1;
         if (mode >= 0)
-            return ModuloByZero(mode, b);
+            return mode;
         if (!isSigned)
-            return ModuloByZero(_f.Binary(AluOp.Mod, a, b), b);
+            return _f.Binary(AluOp.Mod, a, b);
         int rest = _f.Binary(AluOp.Mod, Absolute(a), Absolute(b));
-        return ModuloByZero(_f.Select(CompareOp.Jslt, a, _f.Const(0), _f.Negate(rest), rest), b);
+        return _f.Select(CompareOp.Jslt, a, _f.Const(0), _f.Negate(rest), rest);
     }
-
-    private int ModuloByZero(int value, int b) => _f.IsConst(b, out long divisor) && divisor != 0 ? value : _f.Select(CompareOp.Jeq, b, _f.Const(0), _f.Const(1), value);
 
     private int Absolute(int value) => _f.Select(CompareOp.Jslt, value, _f.Const(0), _f.Negate(value), value);
 
@@ -362,8 +378,8 @@ internal sealed partial class ProgramLowering
     {
         int word = Load(place, TraceType.Int(field.Type.SizeBytes, false));
         int up = 64 - field.Shift - field.Bits, down = 64 - field.Bits;
-        int high = _f.ShiftLeft(word, _f.Const(up));
-        return field.Type.IsSigned ? _f.Binary(AluOp.Arsh, high, _f.Const(down)) : _f.ShiftRight(high, _f.Const(down));
+        // As in the reference language, the bits are a number without a sign, whatever the declared type.
+        return _f.ShiftRight(_f.ShiftLeft(word, _f.Const(up)), _f.Const(down));
     }
 
     private Value TuplePart(MemberExpr member)

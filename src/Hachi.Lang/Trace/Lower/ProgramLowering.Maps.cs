@@ -113,7 +113,30 @@ internal sealed partial class ProgramLowering
             Store(assign.Value, map.Value, value);
         }
         Place key = Key(map, keys, assign.Target!);
-        _f.Call(Helper.MapUpdateElem, _f.MapAddress(index), AddressOf(key), AddressOf(value), _f.Const(0));
+        Update(index, keys, key, value, assign.Target!);
+    }
+
+    /// <summary>Writes an entry; that a map is full is told.</summary>
+    private void Update(int map, List<Expr>? keys, Place key, Place value, Expr at)
+    {
+        int result = _f.Call(Helper.MapUpdateElem, _f.MapAddress(map), AddressOf(key), AddressOf(value), _f.Const(0));
+        if (keys is null)
+            return;
+        int full = _f.NewBlock(), end = _f.NewBlock();
+        _f.Branch(CompareOp.Jne, result, _f.Const(0), full, end);
+        _f.Start(full);
+        Warn(MapFull, at);
+        _f.Goto(end);
+        _f.Start(end);
+    }
+
+    private const string MapFull = "Map full; can't update element. Try increasing max_map_keys, or declare the map: let @x = lruhash(N);";
+
+    /// <summary>Notes that something happened that is to be told, once.</summary>
+    private void Warn(string text, Node at)
+    {
+        int offset = _object.AddWarning(text, at.Span);
+        _f.Store(8, _f.MapValueAddress(_object.Warnings), offset, _f.Const(1));
     }
 
     /// <summary>Adds to a number in a map, in one step that no other processor comes between.</summary>
@@ -136,7 +159,7 @@ internal sealed partial class ProgramLowering
         _f.Start(miss);
         Place value = Temp(8, at);
         _f.Store(8, value.Address, value.Offset, by);
-        _f.Call(Helper.MapUpdateElem, _f.MapAddress(index), AddressOf(key), AddressOf(value), _f.Const(0));
+        Update(index, keys, key, value, at);
         _f.Goto(end);
         _f.Start(end);
     }

@@ -235,8 +235,17 @@ internal sealed partial class ProgramLowering
             return;
         }
         Zero(to, size);
-        Helper helper = IsUser(value.Place.Space) ? Helper.ProbeReadUserStr : Helper.ProbeReadKernelStr;
-        _f.Call(helper, AddressOf(to), _f.Const(bytes), AddressOf(value.Place));
+        if (NeedsScratch)
+            return;
+        bool isUser = IsUser(value.Place.Space);
+        int read = _f.Call(isUser ? Helper.ProbeReadUserStr : Helper.ProbeReadKernelStr, AddressOf(to), _f.Const(bytes), AddressOf(value.Place));
+        // An array of characters may be full to its last one, where the kernel has put a zero.
+        int full = _f.NewBlock(), end = _f.NewBlock();
+        _f.Branch(CompareOp.Jeq, read, _f.Const(bytes), full, end);
+        _f.Start(full);
+        _f.Call(isUser ? Helper.ProbeReadUser : Helper.ProbeReadKernel, AddressOf(Shifted(to, bytes - 1)), _f.Const(1), AddressOf(Shifted(value.Place, bytes - 1)));
+        _f.Goto(end);
+        _f.Start(end);
     }
 
     /// <summary>Writes a known text and zeros behind it.</summary>

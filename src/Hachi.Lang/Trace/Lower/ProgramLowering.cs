@@ -70,7 +70,7 @@ internal sealed partial class ProgramLowering
         Open();
         if (_script.Options.Pid > 0 && _program.Kind is not (ProbeKind.Begin or ProbeKind.End or ProbeKind.Interval or ProbeKind.Signal or ProbeKind.Test or ProbeKind.Bench or ProbeKind.Iterator))
         {
-            int pid = _f.ShiftRight(_f.Call(Helper.GetCurrentPidTgid), _f.Const(32));
+            int pid = _f.ShiftRight(ProcessThread(false), _f.Const(32));
             Unless(CompareOp.Jeq, pid, _f.Const(_script.Options.Pid));
         }
         if (_program.Predicate is not null)

@@ -51,4 +51,13 @@ public interface IKernelFacts
 
     /// <summary>Address of a symbol of the kernel, or of a file; null when there is none.</summary>
     ulong? AddressOf(string? file, string symbol);
+
+    /// <summary>The namespace of processes that the tracer is in: device and inode of its file. Null for the first one, which is the kernel's own.</summary>
+    (ulong Device, ulong Inode)? ProcessNamespace => null;
+
+    /// <summary>Number of the control group whose folder has that path; null when there is none.</summary>
+    ulong? ControlGroup(string path) => null;
+
+    /// <summary>Whether one link can attach a program to many functions of that kind (kprobes: Linux 5.18, uprobes: 6.6).</summary>
+    bool HasMultiProbes(ProbeKind kind) => false;
 }

@@ -59,6 +59,14 @@ public enum PlanAction
 
     /// <summary>Say that a helper failed; field: what it returned.</summary>
     HelperError,
+
+    /// <summary>Append a packet to a capture file, whose path is the format; fields: nanoseconds since the machine started, the bytes.</summary>
+    Packet,
+
+    /// <summary>
+    /// Warn by the format, once: never sent, but counted in a word of the map that the setting <c>warnings_map</c> names; the record's size is the word's offset.
+    /// </summary>
+    Counted,
 }
 
 /// <summary>A field of a record.</summary>
