@@ -51,10 +51,14 @@ public sealed class KernelFacts : IKernelFacts
         {
             case ProbeKind.Tracepoint when Tracing is not null:
                 return [.. Folders($"{Tracing}/events", target).SelectMany(category => Folders($"{Tracing}/events/{category}", name).Select(each => (category, each)))];
-            case ProbeKind.RawTracepoint when Tracing is not null && target.Length == 0:
+            case ProbeKind.RawTracepoint when target.Length > 0 && !Matches(target, "vmlinux"):
+                return HasWildcard(target) || ModuleTypes(target) is not null ? null : [];
+            case ProbeKind.RawTracepoint when Tracing is not null:
                 return [.. Folders($"{Tracing}/events", "*").SelectMany(category => Folders($"{Tracing}/events/{category}", name)).Where(each => Types?.Find(BtfKind.Typedef, "btf_trace_" + each) > 0).Distinct().Order(StringComparer.Ordinal).Select(each => ("", each))];
             case ProbeKind.Fentry or ProbeKind.Fexit when Types is not null && !HasWildcard(name) && (target.Length == 0 || target == "vmlinux"):
                 return Types.Find(BtfKind.Func, name) > 0 ? [(target, name)] : [];
+            case ProbeKind.Fentry or ProbeKind.Fexit when Types is not null && Functions(target, name) is { } traceable:
+                return [.. traceable.Where(pair => Types.Find(BtfKind.Func, pair.Item2) > 0).Select(pair => (pair.Item1.Length > 0 ? pair.Item1 : "vmlinux", pair.Item2))];
             case ProbeKind.Kprobe or ProbeKind.Kretprobe:
                 return Functions(target, name);
             default:
@@ -68,6 +72,20 @@ public sealed class KernelFacts : IKernelFacts
 
     /// <inheritdoc/>
     public ulong? AddressOf(string? file, string symbol) => file is null ? Kallsyms.AddressOf(symbol) : null;
+
+    /// <inheritdoc/>
+    public (ulong Device, ulong Inode)? ProcessNamespace { get; } = ControlGroups.ProcessNamespace();
+
+    /// <inheritdoc/>
+    public ulong? ControlGroup(string path) => ControlGroups.Number(path);
+
+    /// <inheritdoc/>
+    public bool HasMultiProbes(ProbeKind kind) => kind switch
+    {
+        ProbeKind.Kprobe or ProbeKind.Kretprobe => Version >= 0x51200 && KernelConfig.Running?.Has("CONFIG_FPROBE") == true,
+        ProbeKind.Uprobe or ProbeKind.Uretprobe => Version >= 0x60600,
+        _ => false,
+    };
 
     /// <summary>Reads the text of a file <c>format</c> of a tracepoint; null when it is none.</summary>
     public static TracepointFormat? ParseFormat(string text)
@@ -116,6 +134,9 @@ public sealed class KernelFacts : IKernelFacts
             int space = line.IndexOfAny(' ', '\t');
             ReadOnlySpan<char> function = space < 0 ? line : line[..space];
             if (function.Length == 0 || function.StartsWith("__ftrace_invalid_address__") || !Matches(name, function))
+                continue;
+            // What the kernel needs while a probe runs is not among what a pattern means.
+            if (HasWildcard(name) && (function.StartsWith("rcu_") || function.StartsWith("__rcu_")))
                 continue;
             string module = space < 0 ? "vmlinux" : line[(space + 1)..].Trim().Trim("[]").ToString();
             if ((target.Length == 0 || Matches(target, module)) && seen.Add(function.ToString()))

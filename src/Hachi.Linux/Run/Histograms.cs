@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 using Hachi.Object.Plan;
@@ -101,4 +102,85 @@ internal static class Histograms
         }
         return "[" + string.Join(", ", all) + "]";
     }
+}
+
+/// <summary>Values by the intervals of time that they fell into.</summary>
+internal static class Series
+{
+    private const int RowBytes = 24, ChartColumns = 51;
+
+    /// <summary>An interval: its number, its value, how many were added to it.</summary>
+    public readonly record struct Row(ulong Interval, long Value, ulong Count);
+
+    /// <summary>Adds what one processor has to what others have. The newer interval takes the place of the older.</summary>
+    public static void Merge(Span<byte> merged, ReadOnlySpan<byte> part, PlanType type)
+    {
+        for (int at = 0; at + RowBytes <= type.SizeBytes; at += RowBytes)
+        {
+            Row mine = At(merged, at), other = At(part, at);
+            if (other.Count == 0 || (mine.Count > 0 && mine.Interval > other.Interval))
+                continue;
+            Row sum = mine.Count == 0 || mine.Interval < other.Interval ? other : new Row(mine.Interval, Both(mine, other, type), mine.Count + other.Count);
+            BinaryPrimitives.WriteUInt64LittleEndian(merged[at..], sum.Interval);
+            BinaryPrimitives.WriteInt64LittleEndian(merged[(at + 8)..], sum.Value);
+            BinaryPrimitives.WriteUInt64LittleEndian(merged[(at + 16)..], sum.Count);
+        }
+    }
+
+    private static long Both(Row a, Row b, PlanType type) => type.Text switch
+    {
+        "sum" or "avg" => unchecked(a.Value + b.Value),
+        "min" => type.IsSigned ? Math.Min(a.Value, b.Value) : (long)Math.Min((ulong)a.Value, (ulong)b.Value),
+        "max" => type.IsSigned ? Math.Max(a.Value, b.Value) : (long)Math.Max((ulong)a.Value, (ulong)b.Value),
+        _ => b.Value,
+    };
+
+    private static Row At(ReadOnlySpan<byte> value, int at) => new(ValueReader.Word(value, at), (long)ValueReader.Word(value, at + 8), ValueReader.Word(value, at + 16));
+
+    /// <summary>The intervals from the first that has a value to the last, those without one among them.</summary>
+    public static List<Row> Read(ReadOnlySpan<byte> value, PlanType type)
+    {
+        var rows = new List<Row>();
+        for (int at = 0; at + RowBytes <= value.Length && at + RowBytes <= type.SizeBytes; at += RowBytes)
+            if (At(value, at) is { Count: > 0 } row)
+                rows.Add(type.Text == "avg" ? row with { Value = type.IsSigned ? row.Value / (long)row.Count : (long)((ulong)row.Value / row.Count) } : row);
+        rows.Sort((a, b) => a.Interval.CompareTo(b.Interval));
+        // What is older than the whole series was not overwritten yet.
+        ulong last = rows.Count > 0 ? rows[^1].Interval : 0, length = (ulong)type.Numbers[1];
+        rows.RemoveAll(row => row.Interval + length <= last);
+        var all = new List<Row>();
+        foreach (Row row in rows)
+        {
+            while (all.Count > 0 && all[^1].Interval + 1 < row.Interval)
+                all.Add(new Row(all[^1].Interval + 1, 0, 0));
+            all.Add(row);
+        }
+        return all;
+    }
+
+    /// <summary>A line each: its time, a mark between the least and the greatest value, the value.</summary>
+    public static string Text(List<Row> rows, PlanType type, ValueText values)
+    {
+        List<Row> filled = rows.FindAll(row => row.Count > 0);
+        if (filled.Count == 0)
+            return "";
+        long least = filled.Min(row => row.Value), most = filled.Max(row => row.Value);
+        string from = least.ToString(CultureInfo.InvariantCulture), to = most.ToString(CultureInfo.InvariantCulture);
+        var text = new StringBuilder();
+        text.Append(' ', 14).Append(from).Append(' ', Math.Max(1, ChartColumns - from.Length - to.Length)).Append(to).Append('\n');
+        text.Append("hh:mm:ss.ms  |").Append('_', ChartColumns).Append("|\n");
+        foreach (Row row in rows)
+        {
+            int mark = row.Count == 0 ? -1 : most == least ? 0 : (int)((row.Value - (double)least) / (most - (double)least) * (ChartColumns - 1));
+            text.Append(values.TimeOf(row.Interval * (ulong)type.Numbers[0]).ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture)).Append(" |");
+            for (int i = 0; i < ChartColumns; i++)
+                text.Append(i == mark ? '*' : ' ');
+            text.Append("| ").Append(row.Count == 0 ? "-" : row.Value.ToString(CultureInfo.InvariantCulture)).Append('\n');
+        }
+        return text.Append(' ', 13).Append('v').Append('_', ChartColumns).Append("v\n").ToString();
+    }
+
+    /// <summary>The intervals that have a value, as JSON.</summary>
+    public static string Json(List<Row> rows, PlanType type, ValueText values) =>
+        "[" + string.Join(", ", rows.Where(row => row.Count > 0).Select(row => string.Create(CultureInfo.InvariantCulture, $"{{\"interval_start\": \"{values.TimeOf(row.Interval * (ulong)type.Numbers[0]):HH:mm:ss.fff}\", \"value\": {row.Value}}}"))) + "]";
 }

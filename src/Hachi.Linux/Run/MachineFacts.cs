@@ -9,7 +9,8 @@ namespace Hachi.Linux.Run;
 
 /// <summary>What this machine tells front ends: the kernel's facts, and those of programs and libraries.</summary>
 /// <param name="kernel">The kernel's.</param>
-public sealed class MachineFacts(KernelFacts kernel) : IKernelFacts
+/// <param name="pid">The process that is traced, or 0: what <c>*</c> stands for as a file are those that it runs.</param>
+public sealed class MachineFacts(KernelFacts kernel, int pid = 0) : IKernelFacts
 {
     private const int FilesMax = 64;
 
@@ -46,13 +47,22 @@ public sealed class MachineFacts(KernelFacts kernel) : IKernelFacts
     }
 
     /// <inheritdoc/>
+    public (ulong Device, ulong Inode)? ProcessNamespace => kernel.ProcessNamespace;
+
+    /// <inheritdoc/>
+    public ulong? ControlGroup(string path) => kernel.ControlGroup(path);
+
+    /// <inheritdoc/>
+    public bool HasMultiProbes(ProbeKind kind) => kernel.HasMultiProbes(kind);
+
+    /// <inheritdoc/>
     public IReadOnlyList<string>? ProbeArguments(string file, string name)
     {
         using OpenElf? elf = Open(file);
         return elf is null ? null : [.. elf.File.Probes().Where(probe => IsNamed(probe, name)).Select(probe => probe.Arguments)];
     }
 
-    private static List<(string, string)>? Functions(string target, string name)
+    private List<(string, string)>? Functions(string target, string name)
     {
         // A symbol with a version, or of another language, is looked for when it is attached to.
         if (!HasWildcard(target) && !HasWildcard(name))
@@ -73,10 +83,14 @@ public sealed class MachineFacts(KernelFacts kernel) : IKernelFacts
             return ask(elf.File);
     }
 
-    private static List<(string, string)>? Probes(string target, string name)
+    private List<(string, string)>? Probes(string target, string name)
     {
         if (target.Length == 0 || target == "*")
-            return null;
+        {
+            if (pid == 0)
+                return null;
+            target = "*";
+        }
         var found = new List<(string, string)>();
         foreach (string file in Files(target))
         {
@@ -93,14 +107,34 @@ public sealed class MachineFacts(KernelFacts kernel) : IKernelFacts
         return Matches(name[(colon + 1)..], probe.Name) && (colon < 0 || Matches(name[..colon], probe.Provider));
     }
 
-    private static IEnumerable<string> Files(string pattern)
+    private IEnumerable<string> Files(string pattern)
     {
+        if (pattern == "*" && pid > 0)
+            return Mapped(pid);
         if (!HasWildcard(pattern))
             return [pattern];
         string folder = Path.GetDirectoryName(pattern) is { Length: > 0 } given ? given : ".";
         if (HasWildcard(folder) || !Directory.Exists(folder))
             return [];
         return Directory.EnumerateFiles(folder, Path.GetFileName(pattern)).Order(StringComparer.Ordinal).Take(FilesMax);
+    }
+
+    /// <summary>Files that a process runs code of, as they are reached from here.</summary>
+    private static IEnumerable<string> Mapped(int pid)
+    {
+        string root = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"/proc/{pid}/root");
+        var files = new List<string>();
+        try
+        {
+            foreach (string line in File.ReadLines(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"/proc/{pid}/maps")))
+                if (line.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries) is [_, var rights, _, _, _, var path] && rights.Contains('x') && path.TrimStart() is ['/', ..] file && files.Count < FilesMax)
+                    files.Add(File.Exists(file) && new FileInfo(file).Length == (File.Exists(root + file) ? new FileInfo(root + file).Length : -1) ? file : root + file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The process is gone.
+        }
+        return files.Distinct(StringComparer.Ordinal);
     }
 
     private static OpenElf? Open(string file)

@@ -117,6 +117,11 @@ internal sealed class MapReport(ValueText values)
 
     private static void Add(Span<byte> merged, ReadOnlySpan<byte> part, PlanType type)
     {
+        if (type.Kind == PlanKind.TimeSeries)
+        {
+            Series.Merge(merged, part, type);
+            return;
+        }
         if (type.Kind is PlanKind.Min or PlanKind.Max)
         {
             if (ValueReader.Word(part, 8) == 0)
@@ -166,6 +171,7 @@ internal sealed class MapReport(ValueText values)
         switch (type.Kind)
         {
             case PlanKind.Histogram or PlanKind.LinearHistogram: return "\n" + Histograms.Text(type, Divided(Counts(value, type), divisor));
+            case PlanKind.TimeSeries: return "\n" + Series.Text(Series.Read(value, type), type, values);
             case PlanKind.Average: return (Average(value, type.IsSigned) / Math.Max(1, divisor)).ToString(plain);
             case PlanKind.Stats: return string.Create(plain, $"{{ .count = {ValueReader.Word(value, 8)}, .average = {Average(value, type.IsSigned) / Math.Max(1, divisor)}, .total = {(long)ValueReader.Word(value) / Math.Max(1, divisor)} }}");
             case PlanKind.Count or PlanKind.Sum or PlanKind.Min or PlanKind.Max or PlanKind.Int:
@@ -180,6 +186,7 @@ internal sealed class MapReport(ValueText values)
     private string JsonValue(ReadOnlySpan<byte> value, PlanType type, long divisor) => type.Kind switch
     {
         PlanKind.Histogram or PlanKind.LinearHistogram => Histograms.Json(type, Divided(Counts(value, type), divisor)),
+        PlanKind.TimeSeries => Series.Json(Series.Read(value, type), type, values),
         PlanKind.Stats => string.Create(CultureInfo.InvariantCulture, $"{{\"count\": {ValueReader.Word(value, 8)}, \"average\": {Average(value, type.IsSigned)}, \"total\": {(long)ValueReader.Word(value)}}}"),
         PlanKind.Average or PlanKind.Min or PlanKind.Max => Value(value, type, divisor),
         _ => values.Json(value, type),

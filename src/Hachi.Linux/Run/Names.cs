@@ -90,12 +90,11 @@ internal sealed class Names(RunPlan plan, Map? stacks)
 
     public string Group(ulong id, string filter)
     {
-        _groups ??= ReadGroups();
-        return _groups.TryGetValue(id, out string? path) && path.Contains(filter, StringComparison.Ordinal) ? path : "";
+        // A group may be newer than what was read.
+        if (_groups is null || !_groups.ContainsKey(id))
+            _groups = Linux.Kernel.ControlGroups.Paths();
+        return _groups.TryGetValue(id, out string? path) && path.Contains(filter, StringComparison.Ordinal) ? "unified:" + Escaper.Escape(path) : "";
     }
-
-    // The number of a control group is that of its folder.
-    private static Dictionary<ulong, string> ReadGroups() => [];
 
     public static string Error(long number)
     {

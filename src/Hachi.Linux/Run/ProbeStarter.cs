@@ -13,7 +13,11 @@ internal static class ProbeStarter
 
     /// <summary>Attaches a probe.</summary>
     /// <exception cref="BpfException">The kernel refuses.</exception>
-    public static Link Attach(PlanProbe probe, Program program, int pid)
+    /// <param name="probe">Which.</param>
+    /// <param name="program">Its program.</param>
+    /// <param name="pid">The process, or 0.</param>
+    /// <param name="place">Which of the program's probes it is: the cookie that the program asks for.</param>
+    public static Link Attach(PlanProbe probe, Program program, int pid, ulong place = 0)
     {
         switch (probe.Kind)
         {
@@ -24,9 +28,9 @@ internal static class ProbeStarter
             case ProbeKind.Fentry or ProbeKind.Fexit:
                 return program.AttachTracing();
             case ProbeKind.Kprobe or ProbeKind.Kretprobe:
-                return program.AttachKprobe(probe.Function, new ProbeOptions { IsReturn = probe.Kind == ProbeKind.Kretprobe, Offset = probe.Number });
+                return program.AttachKprobe(probe.Function, new ProbeOptions { IsReturn = probe.Kind == ProbeKind.Kretprobe, Offset = probe.Number, Cookie = place });
             case ProbeKind.Uprobe or ProbeKind.Uretprobe:
-                return Uprobe(probe, program, pid);
+                return Uprobe(probe, program, pid, place);
             case ProbeKind.Usdt:
                 return Usdt(probe, program, pid);
             case ProbeKind.Profile:
@@ -41,11 +45,34 @@ internal static class ProbeStarter
         }
     }
 
-    private static Link Uprobe(PlanProbe probe, Program program, int pid)
+    /// <summary>Attaches a program to all of its functions: one link for those of the kernel, one for each file.</summary>
+    /// <exception cref="BpfException">The kernel refuses.</exception>
+    public static List<Link> AttachMany(IReadOnlyList<PlanProbe> probes, Program program, int pid)
+    {
+        bool isReturn = probes[0].Kind is ProbeKind.Kretprobe or ProbeKind.Uretprobe;
+        IEnumerable<(PlanProbe Probe, ulong Cookie)> numbered = probes.Select((probe, i) => (probe, (ulong)i));
+        if (probes[0].Kind is ProbeKind.Kprobe or ProbeKind.Kretprobe)
+            return [program.AttachKprobeMulti([.. probes.Select(probe => probe.Function)], new MultiProbeOptions { IsReturn = isReturn, Cookies = [.. numbered.Select(each => each.Cookie)] })];
+        var links = new List<Link>();
+        try
+        {
+            foreach (var file in numbered.Select(each => (Place: UprobeTarget.Find(each.Probe.Target, each.Probe.Function), each.Cookie)).GroupBy(each => each.Place.Path))
+                links.Add(program.AttachUprobeMulti(file.Key, [.. file.Select(each => each.Place.FileOffset)], new MultiProbeOptions { IsReturn = isReturn, Cookies = [.. file.Select(each => each.Cookie)], Pid = pid }));
+        }
+        catch
+        {
+            foreach (Link link in links)
+                link.Dispose();
+            throw;
+        }
+        return links;
+    }
+
+    private static Link Uprobe(PlanProbe probe, Program program, int pid, ulong cookie)
     {
         UprobeTarget target = UprobeTarget.Find(probe.Target, probe.Function.Length == 0 ? $"0x{probe.Number:x}" : probe.Function);
         ulong offset = probe.Function.Length == 0 ? 0 : probe.Number;
-        return program.AttachUprobe(target.Path, target.FileOffset, new ProbeOptions { IsReturn = probe.Kind == ProbeKind.Uretprobe, Offset = offset, Pid = pid > 0 ? pid : -1 });
+        return program.AttachUprobe(target.Path, target.FileOffset, new ProbeOptions { IsReturn = probe.Kind == ProbeKind.Uretprobe, Offset = offset, Cookie = cookie, Pid = pid > 0 ? pid : -1 });
     }
 
     // A probe may stand at several places of a file.

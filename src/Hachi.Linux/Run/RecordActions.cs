@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Globalization;
+using Hachi.Captures;
 using Hachi.Linux.Events;
 using Hachi.Linux.Load;
 using Hachi.Object.Plan;
@@ -20,7 +21,9 @@ internal sealed class RecordActions
     private readonly ValueText _values;
     private readonly MapReport _maps;
     private readonly PrintFormat?[] _formats;
-    private readonly HashSet<int> _cleared = [];
+    private readonly HashSet<int> _cleared = [], _warned = [];
+    private readonly PacketFiles _packets = new();
+    private readonly int _warnings;
     private readonly Dictionary<string, string> _settings;
     private readonly int _catBytes;
     private bool _isEnding;
@@ -31,6 +34,7 @@ internal sealed class RecordActions
         _settings = plan.Settings.ToDictionary(pair => pair.Name, pair => pair.Value);
         int longest = int.TryParse(_settings.GetValueOrDefault("max_strlen"), NumberStyles.None, CultureInfo.InvariantCulture, out int given) ? given + 1 : 1025;
         _catBytes = int.TryParse(_settings.GetValueOrDefault("max_cat_bytes"), NumberStyles.None, CultureInfo.InvariantCulture, out int cat) ? cat : 10240;
+        _warnings = int.TryParse(_settings.GetValueOrDefault("warnings_map"), NumberStyles.None, CultureInfo.InvariantCulture, out int warnings) && warnings < loaded.Maps.Count ? warnings : -1;
         // The kernel counts from the start of the machine; people read the time of day.
         DateTime booted = DateTime.Now - TimeSpan.FromSeconds(Stopwatch.GetTimestamp() / (double)Stopwatch.Frequency);
         _names = new Names(plan, plan.Stacks >= 0 ? loaded.Maps[plan.Stacks] : null);
@@ -96,9 +100,25 @@ internal sealed class RecordActions
                 ExitStatus = (int)Argument(known, record, 0);
                 HasEnded = true;
                 break;
+            case PlanAction.Packet: _packets.Write(known.Format, _values.TimeOf(ValueReader.Word(record, known.Fields[0].Offset)), ValueReader.Buffer(record[known.Fields[1].Offset..], known.Fields[1].Type), _errors); break;
             case PlanAction.HelperError: Said("WARNING", "helper_error", known, "a helper failed"); break;
         }
     }
+
+    /// <summary>Tells what programs noted since it was last asked, each thing once.</summary>
+    public void Warn()
+    {
+        if (_warnings < 0)
+            return;
+        byte[] words = new byte[_loaded.Maps[_warnings].ValueBytes];
+        if (_loaded.Maps[_warnings].TryGet(new byte[4], words) && words.AsSpan().IndexOfAnyExcept((byte)0) >= 0)
+            foreach (PlanEvent known in _plan.Events)
+                if (known.Action == PlanAction.Counted && ValueReader.Word(words, known.SizeBytes) != 0 && _warned.Add(known.Id))
+                    Said("WARNING", "runtime_error", known, known.Format);
+    }
+
+    /// <summary>Closes what was written to.</summary>
+    public void Close() => _packets.Dispose();
 
     private string Format(PlanEvent known, ReadOnlySpan<byte> record) => (_formats[known.Id] ??= new PrintFormat(known.Format)).Apply(record, known, _values);
 
@@ -245,6 +265,37 @@ internal sealed class RecordActions
             if (!IsJson && plan.Value.Kind is not (PlanKind.Histogram or PlanKind.LinearHistogram))
                 _output.Write("\n");
         }
+    }
+}
+
+/// <summary>Capture files that packets go to: raw IP, made anew by the first packet, with the rights of their owner only.</summary>
+internal sealed class PacketFiles : IDisposable
+{
+    private readonly Dictionary<string, CaptureWriter?> _files = new(StringComparer.Ordinal);
+
+    public void Write(string path, DateTime time, ReadOnlySpan<byte> packet, TextWriter errors)
+    {
+        if (!_files.TryGetValue(path, out CaptureWriter? file))
+        {
+            try
+            {
+                var stream = new FileStream(path, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+                file = CaptureWriter.Create(stream, CaptureFormat.Pcap, LinkType.Raw, nanoseconds: true);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+            {
+                errors.Write($"ERROR: {path}: {e.Message}\n");
+            }
+            _files[path] = file;
+        }
+        file?.Write((time.ToUniversalTime() - DateTime.UnixEpoch).Ticks * 100, (uint)packet.Length, packet);
+    }
+
+    public void Dispose()
+    {
+        foreach (CaptureWriter? file in _files.Values)
+            file?.Dispose();
+        _files.Clear();
     }
 }
 

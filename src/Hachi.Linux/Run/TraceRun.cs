@@ -6,6 +6,7 @@ using Hachi.Linux.Events;
 using Hachi.Linux.Load;
 using Hachi.Object;
 using Hachi.Object.Plan;
+using Hachi.Uapi;
 
 namespace Hachi.Linux.Run;
 
@@ -78,7 +79,9 @@ public sealed class TraceRun : IDisposable
         for (int i = 0; i < _due.Length; i++)
             _due[i] = Stopwatch.GetTimestamp() + _clocks[i].PeriodTicks;
         bool endsAtOnce = _plan.Probes.All(probe => probe.Kind is ProbeKind.Begin or ProbeKind.End or ProbeKind.Test or ProbeKind.Iterator);
-        RunOwn(ProbeKind.Iterator);
+        foreach (PlanProbe probe in _plan.Probes)
+            if (probe.Kind == ProbeKind.Iterator && !_actions.HasEnded)
+                Iterate(probe);
         do
             Turn(endsAtOnce);
         while (!_actions.HasEnded && !endsAtOnce && _options.ShouldEnd?.Invoke() != true);
@@ -99,6 +102,7 @@ public sealed class TraceRun : IDisposable
                 _due[i] = Math.Max(_due[i] + _clocks[i].PeriodTicks, now - _clocks[i].PeriodTicks);
             }
         int count = Drain();
+        _actions.Warn();
         if (count < BatchRecords)
             _actions.Flush();
         if (count > 0 || _actions.HasEnded || endsAtOnce)
@@ -131,6 +135,7 @@ public sealed class TraceRun : IDisposable
         while (Drain() > 0)
         {
         }
+        _actions.Warn();
         // Results first: detaching takes the kernel its time.
         _actions.PrintMaps();
         _actions.Flush();
@@ -162,8 +167,19 @@ public sealed class TraceRun : IDisposable
     private void RunOwn(ProbeKind kind)
     {
         foreach (PlanProbe probe in _plan.Probes)
-            if (probe.Kind == kind && kind != ProbeKind.Iterator)
+            if (probe.Kind == kind)
                 RunProgram(probe);
+    }
+
+    // The kernel calls the program for each thing that there is while the iterator is read; what it prints comes as records.
+    private void Iterate(PlanProbe probe)
+    {
+        using BpfLink link = ProgramOf(probe).AttachIterator();
+        using Stream reader = link.OpenIterator();
+        byte[] page = new byte[4096];
+        while (reader.Read(page) > 0 || Drain() > 0)
+        {
+        }
     }
 
     private void RunProgram(PlanProbe probe) => ProgramOf(probe).Run();
@@ -173,11 +189,24 @@ public sealed class TraceRun : IDisposable
     private int Attach()
     {
         int count = 0;
-        foreach (PlanProbe probe in _plan.Probes)
+        foreach (IGrouping<int, PlanProbe> group in _plan.Probes.GroupBy(probe => probe.Program))
         {
-            if (!ProbeStarter.IsOwn(probe.Kind))
-                _links.Add(ProbeStarter.Attach(probe, ProgramOf(probe), _options.Pid));
-            count++;
+            PlanProbe[] probes = [.. group.Where(probe => !ProbeStarter.IsOwn(probe.Kind))];
+            count += group.Count() - probes.Length;
+            if (probes.Length == 0)
+                continue;
+            Program program = ProgramOf(probes[0]);
+            if (program.ExpectedAttachType is AttachType.TraceKprobeMulti or AttachType.TraceUprobeMulti)
+            {
+                _links.AddRange(ProbeStarter.AttachMany(probes, program, _options.Pid));
+                count += probes.Length;
+                continue;
+            }
+            for (int i = 0; i < probes.Length; i++)
+            {
+                _links.Add(ProbeStarter.Attach(probes[i], program, _options.Pid, (ulong)i));
+                count += _links[^1] is LinkGroup places ? places.Links.Count : 1;
+            }
         }
         return count;
     }
@@ -188,6 +217,7 @@ public sealed class TraceRun : IDisposable
         foreach (Link link in _links)
             link.Dispose();
         _links.Clear();
+        _actions.Close();
         _ring?.Dispose();
         _loaded.Dispose();
     }

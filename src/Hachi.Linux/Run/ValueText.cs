@@ -10,6 +10,9 @@ namespace Hachi.Linux.Run;
 /// <summary>Values as people read them, and as JSON.</summary>
 internal sealed class ValueText(Names names, TextRules rules, Func<ulong, DateTime> clock)
 {
+    /// <summary>The time of day that so many nanoseconds after the machine's start were.</summary>
+    public DateTime TimeOf(ulong nanoseconds) => clock(nanoseconds);
+
     /// <summary>A value as text.</summary>
     public string Text(ReadOnlySpan<byte> bytes, PlanType type)
     {
@@ -116,7 +119,7 @@ internal sealed class ValueText(Names names, TextRules rules, Func<ulong, DateTi
                     string value = member.Bits > 0 ? Member(bytes, member) : Json(bytes[member.Offset..], member.Type);
                     parts.Add(isNamed ? $"{Quote(member.Name)}: {value}" : value);
                 }
-                return isNamed ? "{ " + string.Join(", ", parts) + " }" : "[" + string.Join(',', parts) + "]";
+                return isNamed ? "{" + string.Join(", ", parts) + "}" : "[" + string.Join(',', parts) + "]";
             default:
                 return Quote(Text(bytes, type));
         }

@@ -112,7 +112,9 @@ internal sealed class ObjectMaker(CheckedScript script, IKernelFacts facts, List
         EmittedProgram emitted = lowering.Emit(new EmitOptions { Level = Facts.Version >= 0x60600 ? 4 : 3 });
         foreach (Diagnostic wrong in emitted.Diagnostics)
             diagnostics.Add(DiagnosticTable.TraceEmit.At(wrong.Span.Start >= 0 ? new TextSpan(wrong.Span.Start, 1) : program.Item.Points[0].Span, program.Targets[0].Text, wrong.Message));
-        return emitted.Program;
+        return emitted.Program is ProgramSpec made && program.Targets.Count > 1 && program.Targets.TrueForAll(target => target.Function.Length > 0 && target.Number == 0) && Facts.HasMultiProbes(program.Kind)
+            ? made with { AttachType = program.Kind is ProbeKind.Kprobe or ProbeKind.Kretprobe ? AttachType.TraceKprobeMulti : AttachType.TraceUprobeMulti }
+            : emitted.Program;
     }
 
     private ProgramLowering Lowered(CheckedProgram program, int index, bool hasScratch)
