@@ -11,7 +11,7 @@ internal sealed class Shell : IDisposable
     private static readonly UTF8Encoding s_utf8 = new(encoderShouldEmitUTF8Identifier: false);
 
     private readonly Func<Stream> _openInput;
-    private PosixSignalRegistration? _interrupt;
+    private PosixSignalRegistration? _interrupt, _terminate;
     private CancellationTokenSource? _interrupted;
     private bool _abandoned;
 
@@ -53,7 +53,7 @@ internal sealed class Shell : IDisposable
     public bool IsDebug { get; } = !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("HACHI_DEBUG"));
 
     /// <summary>
-    /// Cancelled by the first Ctrl-C, so that a verb can finish its file; the second ends the process. A verb that never asks for it ends at the first.
+    /// Cancelled by the first Ctrl-C or SIGTERM, so that a verb can finish its file; the second ends the process. A verb that never asks for it ends at the first.
     /// </summary>
     public CancellationToken Interrupted
     {
@@ -63,11 +63,14 @@ internal sealed class Shell : IDisposable
             {
                 var source = new CancellationTokenSource();
                 _interrupted = source;
-                _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context =>
+                void Interrupt(PosixSignalContext context)
                 {
                     context.Cancel = !source.IsCancellationRequested;
                     source.Cancel();
-                });
+                }
+
+                _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
+                _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
             }
             return _interrupted.Token;
         }
@@ -140,6 +143,7 @@ internal sealed class Shell : IDisposable
     {
         FlushQuietly();
         _interrupt?.Dispose();
+        _terminate?.Dispose();
         _interrupted?.Dispose();
     }
 

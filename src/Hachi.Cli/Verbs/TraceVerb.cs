@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Hachi.Lang.Trace.Check;
 using Hachi.Lang.Trace.Lower;
 using Hachi.Linux.Kernel;
@@ -29,6 +30,15 @@ internal sealed class TraceVerb : IVerb
     private readonly Option<bool> _unsafe = new("--unsafe") { Description = "Allow functions that change the system" };
     private readonly Option<bool> _noWarnings = new("--no-warnings") { Description = "Leave warnings out" };
     private readonly Option<string[]> _include = new("--include") { Description = "Taken for compatibility: headers are not needed", HelpName = "FILE" };
+    private readonly Option<string?> _mode = new("--mode") { Description = "bench: run the bench probes and tell what a run takes", HelpName = "MODE" };
+    private readonly Option<string?> _filter = new("--probe-filter") { Description = "Attach only the probes that match this regular expression", HelpName = "REGEX" };
+    private readonly Option<string?>[] _ignored =
+    [
+        new("--debuginfo") { Description = "Taken for compatibility: DWARF is not read", HelpName = "PATH" }, new("--traceable-functions") { Description = "A file with the functions that can be traced, instead of the kernel's list", HelpName = "FILE" },
+        new("--no-feature") { Description = "Taken for compatibility", HelpName = "NAMES" }, new("-I") { Description = "Taken for compatibility: headers are not needed", HelpName = "FOLDER" },
+    ];
+    private readonly Option<bool> _activation = new("--usdt-file-activation") { Description = "Taken for compatibility: semaphores are always raised" };
+    private readonly Option<bool> _info = new("--info") { Description = "Tell what this kernel can do" };
     private readonly Option<bool> _list = new("-l", "--list") { Description = "List the probes that match a pattern" };
     private readonly Option<bool> _check = new("--check") { Description = "Compile, verify and load the script; attach nothing" };
     private readonly Option<bool> _plan = new("--print") { Description = "Print the programs, maps and plan that the script makes" };
@@ -59,7 +69,7 @@ internal sealed class TraceVerb : IVerb
     public void Build(Command command, Shell shell)
     {
         command.Add(_words);
-        foreach (Option option in (Option[])[_script, _command, _pid, _format, _output, _buffering, _quiet, _verbose, _errors, _unsafe, _noWarnings, _include, _list, _check, _plan, _flame, _dotnet, _fmt])
+        foreach (Option option in (Option[])[_mode, _filter, .. _ignored, _activation, _info, _script, _command, _pid, _format, _output, _buffering, _quiet, _verbose, _errors, _unsafe, _noWarnings, _include, _list, _check, _plan, _flame, _dotnet, _fmt])
             command.Add(option);
         command.SetAction(parse => Run(parse, shell));
     }
@@ -67,15 +77,20 @@ internal sealed class TraceVerb : IVerb
     private int Run(ParseResult parse, Shell shell)
     {
         string[] words = parse.GetValue(_words) ?? [];
-        var facts = new MachineFacts(new KernelFacts());
-        if (parse.GetValue(_list))
-            return ProbeList.Write(facts, words.Length > 0 ? words[0] : "*", shell);
-        (string text, string name, string[] rest) = Script(parse, words, shell);
-        if (parse.GetValue(_fmt))
-            return Format(text, shell);
         int pid = 0;
         if (parse.GetValue(_pid) is string given && (!int.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out pid) || pid <= 0))
             return shell.Fail($"failed to parse pid: invalid integer: {given}");
+        if (parse.GetValue(_info))
+            return Features(shell);
+        var facts = new MachineFacts(new KernelFacts(parse.GetValue(_ignored[1])), pid);
+        var listing = new TraceListing(facts, shell, parse.GetValue(_verbose));
+        if (parse.GetValue(_list) && parse.GetValue(_script) is not { Length: > 0 })
+            return listing.Write(words.Length > 0 ? words[0] : "", pid > 0);
+        if (parse.GetValue(_mode) is not (null or "bench" or "test"))
+            return shell.Fail($"invalid mode \"{parse.GetValue(_mode)}\"", "bench or test");
+        (string text, string name, string[] rest) = Script(parse, words, shell);
+        if (parse.GetValue(_fmt))
+            return Format(text, shell);
         TraceFormat? format = parse.GetValue(_format) switch { "text" => TraceFormat.Text, "json" => TraceFormat.Json, _ => null };
         if (format is null)
             return shell.Fail($"invalid output format \"{parse.GetValue(_format)}\"", "text or json");
@@ -87,6 +102,7 @@ internal sealed class TraceVerb : IVerb
             IsUnsafe = parse.GetValue(_unsafe),
             Pid = pid,
             ChildPid = target?.Pid ?? 0,
+            ProbeFilter = parse.GetValue(_filter),
             Settings = SettingsOfEnvironment(),
             Name = name,
         };
@@ -96,6 +112,8 @@ internal sealed class TraceVerb : IVerb
                 shell.Report(diagnostic, text);
         if (made.Object is null)
             return ExitStatus.BadInput;
+        if (parse.GetValue(_list))
+            return listing.Write(made.Object.Plan!);
         if (parse.GetValue(_plan))
         {
             shell.Out.Write(ObjectPrinter.Print(made.Object));
@@ -126,9 +144,13 @@ internal sealed class TraceVerb : IVerb
         int named = parse.GetValue(_dotnet) ? options.Pid > 0 ? options.Pid : target?.Pid ?? 0 : 0;
         if (named > 0 && DotnetRuntime.TryEnablePerfMap(named) is string refusal)
             throw new CommandException(refusal, "without --dotnet the process is left as it is");
+        using var signals = new SignalWatch(made.Plan!, run);
         try
         {
-            run.Run();
+            if (parse.GetValue(_mode) == "bench")
+                run.Bench();
+            else
+                run.Run();
         }
         finally
         {
@@ -161,6 +183,18 @@ internal sealed class TraceVerb : IVerb
         return (shell.ReadText(words[0]), words[0] == "-" ? "stdin" : words[0], words[1..]);
     }
 
+    // What tracing makes use of, as far as this kernel has it.
+    private static int Features(Shell shell)
+    {
+        var facts = new KernelFacts();
+        shell.Out.WriteLine("Kernel: " + facts.VersionText);
+        foreach ((string name, bool has) in ((string, bool)[])
+            [("btf", facts.Types is not null), ("kprobe_multi", facts.HasMultiProbes(ProbeKind.Kprobe)), ("uprobe_multi", facts.HasMultiProbes(ProbeKind.Uprobe)), ("kprobe_session", false), ("dwarf", false),
+             ("kprobe", facts.Expand(ProbeKind.Kprobe, "", "vfs_read") is { Count: > 0 }), ("iter", facts.Types?.Find(Btf.BtfKind.Struct, "bpf_iter__task") > 0)])
+            shell.Out.WriteLine($"  {name}: {(has ? "yes" : "no")}");
+        return ExitStatus.Done;
+    }
+
     private static int Format(string text, Shell shell)
     {
         if (TraceCompiler.Format(text, out IReadOnlyList<Diagnostic> diagnostics) is string laidOut)
@@ -181,6 +215,31 @@ internal sealed class TraceVerb : IVerb
                 settings[key] = value;
         return settings;
     }
+}
+
+/// <summary>Signals to this process that a script has probes for.</summary>
+internal sealed class SignalWatch : IDisposable
+{
+    private const string Names = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS";
+
+    private readonly List<PosixSignalRegistration> _registrations = [];
+
+    public SignalWatch(RunPlan plan, TraceRun run)
+    {
+        foreach (string signal in plan.Probes.Where(probe => probe.Kind == ProbeKind.Signal).Select(probe => probe.Function).Distinct())
+        {
+            int number = Array.IndexOf(Names.Split(' '), signal.StartsWith("SIG", StringComparison.Ordinal) ? signal[3..] : signal) + 1;
+            if (number <= 0)
+                throw new CommandException($"there is no signal {signal}");
+            _registrations.Add(PosixSignalRegistration.Create((PosixSignal)number, context =>
+            {
+                context.Cancel = true;
+                run.Raise(signal);
+            }));
+        }
+    }
+
+    public void Dispose() => _registrations.ForEach(registration => registration.Dispose());
 }
 
 /// <summary>A command that is stopped before its first instruction.</summary>
@@ -229,33 +288,5 @@ internal sealed class StoppedTarget : IDisposable
         if (!_process.HasExited)
             _process.Kill();
         _process.Dispose();
-    }
-}
-
-/// <summary>The probes of this machine.</summary>
-internal static class ProbeList
-{
-    public static int Write(IKernelFacts facts, string pattern, Shell shell)
-    {
-        int count = 0;
-        foreach (string probe in All(facts, pattern))
-            if (System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(pattern, probe, ignoreCase: false))
-            {
-                shell.Out.WriteLine(probe);
-                count++;
-            }
-        return count > 0 ? ExitStatus.Done : ExitStatus.No;
-    }
-
-    private static IEnumerable<string> All(IKernelFacts facts, string pattern)
-    {
-        bool Wanted(string name) => pattern.StartsWith('*') || pattern.Split(':')[0] is var kind && System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(kind, name, ignoreCase: false);
-        foreach (string fixedName in (string[])["hardware:cpu-cycles:", "hardware:instructions:", "hardware:cache-references:", "hardware:cache-misses:", "hardware:branch-instructions:", "hardware:branch-misses:", "software:cpu-clock:", "software:cpu:", "software:task-clock:", "software:page-faults:", "software:context-switches:", "software:cpu-migrations:", "software:minor-faults:", "software:major-faults:", "profile:hz:", "profile:us:", "profile:ms:", "profile:s:", "interval:hz:", "interval:us:", "interval:ms:", "interval:s:"])
-            if (Wanted(fixedName.Split(':')[0]))
-                yield return fixedName;
-        foreach ((ProbeKind kind, string name) in ((ProbeKind, string)[])[(ProbeKind.Tracepoint, "tracepoint"), (ProbeKind.RawTracepoint, "rawtracepoint"), (ProbeKind.Kprobe, "kprobe"), (ProbeKind.Fentry, "fentry")])
-            if (Wanted(name))
-                foreach ((string target, string function) in facts.Expand(kind, kind == ProbeKind.Tracepoint ? "*" : "", "*") ?? [])
-                    yield return target.Length > 0 ? $"{name}:{target}:{function}" : $"{name}:{function}";
     }
 }

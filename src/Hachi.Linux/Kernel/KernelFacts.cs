@@ -6,7 +6,8 @@ using Hachi.Object.Plan;
 namespace Hachi.Linux.Kernel;
 
 /// <summary>What the running kernel tells front ends: types, tracepoints, what can be probed. Everything is read when it is first asked for.</summary>
-public sealed class KernelFacts : IKernelFacts
+/// <param name="traceable">A file that lists the functions that can be traced, instead of the kernel's own list; null for that.</param>
+public sealed class KernelFacts(string? traceable = null) : IKernelFacts
 {
     private readonly Dictionary<(string, string), TracepointFormat?> _tracepoints = [];
     private KernelBtf? _btf;
@@ -73,6 +74,9 @@ public sealed class KernelFacts : IKernelFacts
     /// <inheritdoc/>
     public ulong? AddressOf(string? file, string symbol) => file is null ? Kallsyms.AddressOf(symbol) : null;
 
+    /// <summary>The kernel's version as it names itself.</summary>
+    public string VersionText => Read("/proc/sys/kernel/osrelease")?.Trim() ?? "";
+
     /// <inheritdoc/>
     public (ulong Device, ulong Inode)? ProcessNamespace { get; } = ControlGroups.ProcessNamespace();
 
@@ -123,9 +127,9 @@ public sealed class KernelFacts : IKernelFacts
     }
 
     /// <summary>Functions that can be probed; null when the kernel does not list them.</summary>
-    private static List<(string, string)>? Functions(string target, string name)
+    private List<(string, string)>? Functions(string target, string name)
     {
-        if (Tracing is null || Read($"{Tracing}/available_filter_functions") is not string all)
+        if ((traceable is null && Tracing is null) || Read(traceable ?? $"{Tracing}/available_filter_functions") is not string all)
             return null;
         var found = new List<(string, string)>();
         var seen = new HashSet<string>(StringComparer.Ordinal);

@@ -105,6 +105,19 @@ internal sealed class RecordActions
         }
     }
 
+    /// <summary>Writes what the runs of programs took.</summary>
+    public void Benchmarks(List<(string Name, long Nanoseconds, long Runs)> rows)
+    {
+        CultureInfo plain = CultureInfo.InvariantCulture;
+        if (!IsJson)
+            _output.Write("Benchmark                                Time(ns)       Iterations\n------------------------------------------------------------------\n");
+        foreach ((string name, long nanoseconds, long runs) in rows)
+            if (IsJson)
+                Line("benchmark_result", string.Create(plain, $"{{{ValueText.Quote(name)}: {{\"average\": {nanoseconds}, \"iters\": {runs}}}}}"));
+            else
+                _output.Write(string.Create(plain, $"{name,-40} {nanoseconds,-14} {runs}\n"));
+    }
+
     /// <summary>Tells what programs noted since it was last asked, each thing once.</summary>
     public void Warn()
     {

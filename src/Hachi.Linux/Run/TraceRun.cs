@@ -23,6 +23,7 @@ public sealed class TraceRun : IDisposable
     private readonly List<Link> _links = [];
     private readonly List<(PlanProbe Probe, long PeriodTicks)> _clocks = [];
     private readonly long[] _due;
+    private readonly System.Collections.Concurrent.ConcurrentQueue<string> _signals = new();
     private readonly TextWriter _errors;
 
     /// <summary>Loads an object; nothing is attached yet.</summary>
@@ -88,6 +89,40 @@ public sealed class TraceRun : IDisposable
         Finish();
     }
 
+    /// <summary>Runs the probes that a signal to this process has, soon; may be called from any thread.</summary>
+    /// <param name="signal">Its name, as the script writes it.</param>
+    public void Raise(string signal) => _signals.Enqueue(signal);
+
+    private void RunSignals()
+    {
+        while (_signals.TryDequeue(out string? signal))
+            foreach (PlanProbe probe in _plan.Probes)
+                if (probe.Kind == ProbeKind.Signal && probe.Function == signal)
+                    RunProgram(probe);
+    }
+
+    /// <summary>Runs the bench probes over and over, one after the other, and writes what a run takes: with the system call that makes it run.</summary>
+    /// <exception cref="BpfException">The kernel does not run a program.</exception>
+    public void Bench()
+    {
+        const int RunsMin = 1000;
+        SetStart();
+        RunOwn(ProbeKind.Begin);
+        var rows = new List<(string Name, long Nanoseconds, long Runs)>();
+        foreach (PlanProbe probe in _plan.Probes.Where(probe => probe.Kind == ProbeKind.Bench))
+        {
+            long runs = 0, begun = Stopwatch.GetTimestamp(), until = begun + Stopwatch.Frequency / 5;
+            for (; runs < RunsMin || Stopwatch.GetTimestamp() < until; runs++)
+                RunProgram(probe);
+            rows.Add((probe.Function, (long)((Stopwatch.GetTimestamp() - begun) * (1e9 / Stopwatch.Frequency) / runs), runs));
+        }
+        while (Drain() > 0)
+        {
+        }
+        _actions.Benchmarks(rows);
+        Finish();
+    }
+
     /// <summary>The stacks that the script counted by, as a flame graph; to be asked when <see cref="Run"/> is over.</summary>
     public FlameGraph Stacks() => _actions.Stacks();
 
@@ -101,6 +136,7 @@ public sealed class TraceRun : IDisposable
                 // What was missed while records were written is not made up for.
                 _due[i] = Math.Max(_due[i] + _clocks[i].PeriodTicks, now - _clocks[i].PeriodTicks);
             }
+        RunSignals();
         int count = Drain();
         _actions.Warn();
         if (count < BatchRecords)
