@@ -57,11 +57,16 @@ internal sealed class CaseFolder : IDisposable
     public List<(CorpusCase Case, string? Wrong)> RunHere(string tracer)
     {
         File.CreateSymbolicLink(Path.Combine(Root, "bin", "bpftrace"), tracer);
-        using Process driver = Process.Start(new ProcessStartInfo("/bin/bash", ["driver.sh", Root]) { WorkingDirectory = Root })!;
+        using Process driver = Process.Start(new ProcessStartInfo(Tools.Need("unshare", "util-linux"), ["-m", "--propagation", "private", "/bin/bash", "driver.sh", Root]) { WorkingDirectory = Root })!;
         if (!driver.WaitForExit(TimeSpan.FromSeconds(40 * _cases.Count)))
             driver.Kill(entireProcessTree: true);
-        return [.. _cases.Select((row, i) => (row, CaseVerdict.Of(row, Read(i, "status").Trim(), Read(i, "out"))))];
+        return Judged(i => Read(i, "status").Trim(), i => Read(i, "out"));
     }
+
+    /// <summary>What is wrong with each case.</summary>
+    /// <param name="status">The status of the case with that number.</param>
+    /// <param name="output">What it wrote.</param>
+    public List<(CorpusCase Case, string? Wrong)> Judged(Func<int, string> status, Func<int, string> output) => [.. _cases.Select((row, i) => (row, CaseVerdict.Of(row, status(i), output(i))))];
 
     private string Read(int index, string name) => Path.Combine(Place(index), name) is string path && File.Exists(path) ? File.ReadAllText(path) : "";
 

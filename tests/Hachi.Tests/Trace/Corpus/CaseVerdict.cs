@@ -32,7 +32,7 @@ internal static partial class CaseVerdict
     }
 
     // A whole line, or lines; what stands around them is only space.
-    private static bool IsLine(string text, string output) => Regex.IsMatch(output, @"^\s*" + Regex.Escape(text) + @"\s*$", RegexOptions.Multiline);
+    private static bool IsLine(string text, string output) => Regex.IsMatch(output, @"^\s*" + Regex.Escape(text.Trim()) + @"\s*$", RegexOptions.Multiline);
 
     /// <summary>A quoted diagnostic in other words: of the same severity, and, where a place is quoted, at that line and those columns.</summary>
     private static bool IsSaid(string quoted, string output)

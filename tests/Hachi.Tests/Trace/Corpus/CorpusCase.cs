@@ -24,7 +24,9 @@ internal sealed record CorpusCase(string Name, char Group, IReadOnlyList<(string
             foreach (string machines in All("ARCH"))
                 if (machines.StartsWith('!') ? machines == "!x86_64" : !machines.Split('|').Any(name => name is "x86_64" or "le"))
                     return "another architecture: " + machines;
-            // A language that is not here, what blazesym does, a group whose hardware no guest has.
+            if (All("REQUIRES_FEATURE").FirstOrDefault(feature => feature is "dwarf" or "dwunwind") is string feature)
+                return $"asks for the feature {feature}, which is not built in";
+            // What no guest's processor has.
             return Group == 'H' ? "needs the counters of a processor" : null;
         }
     }
@@ -36,12 +38,13 @@ internal sealed record CorpusCase(string Name, char Group, IReadOnlyList<(string
         {
             string environment = string.Concat(All("ENV").Select(pair => string.Concat(pair.Split(' ').Select(one => $"export {one}; "))));
             string line = First("RUN") ?? $"{{{{BPFTRACE}}}} -e '{First("PROG")!.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+            // The file system that people mount there is ours, since the one of the machine may be missing.
             return environment + Adapted(line.Replace("'_A_'", "A", StringComparison.Ordinal));
         }
     }
 
     /// <summary>A line with the tracer in its place.</summary>
-    public static string Adapted(string line) => line.Replace("{{BPFTRACE}}", "bpftrace trace", StringComparison.Ordinal).Replace("$(python3 -c \"print('X'*5555)\")", "$(printf 'X%.0s' {1..5555})", StringComparison.Ordinal);
+    public static string Adapted(string line) => line.Replace("{{BPFTRACE}}", "bpftrace trace", StringComparison.Ordinal).Replace("/sys/kernel/debug/tracing/", "$TRACING/", StringComparison.Ordinal).Replace("$(python3 -c \"print('X'*5555)\")", "$(printf 'X%.0s' {1..5555})", StringComparison.Ordinal);
 
     /// <summary>All cases; skips the test where the corpus is missing.</summary>
     public static List<CorpusCase> Read()

@@ -15,8 +15,26 @@ public sealed class CorpusRunTests
         Tools.NeedRoot();
         List<CorpusCase> all = [.. CorpusCase.Read().Where(row => row.Group == group && row.NotHere is null)];
         List<CorpusCase> some = Chosen(all);
+        Assert.SkipWhen(some.Count == 0, "no case of that name");
         using var folder = new CaseFolder(some);
         Judge(folder.RunHere(Tracer()), percentMin);
+    }
+
+    [Theory]
+    [InlineData('D', 80)]
+    [InlineData('E', 80)]
+    [InlineData('K', 80)]
+    [InlineData('L', 80)]
+    public void They_come_out_as_they_should_in_a_guest(char group, int percentMin)
+    {
+        List<CorpusCase> all = [.. CorpusCase.Read().Where(row => row.Group == group && row.NotHere is null)];
+        Assert.SkipUnless(Volume.IsFull || Environment.GetEnvironmentVariable("HACHI_CASES") is not null, "boots kernels for minutes: ./test trace --volume");
+        string tracer = Environment.GetEnvironmentVariable("HACHI_NATIVE") is { Length: > 0 } native ? native : Shared.InRepository("artifacts/hachi/hachi");
+        Assert.SkipUnless(File.Exists(tracer), "needs the native hachi: ./hachi version builds it");
+        List<CorpusCase> some = Chosen(all);
+        Assert.SkipWhen(some.Count == 0, "no case of that name");
+        using var folder = new CaseFolder(some);
+        Judge(TraceGuest.Run(Environment.GetEnvironmentVariable("HACHI_GUEST") ?? "6.12", folder, tracer, 120 + 25 * some.Count), percentMin);
     }
 
     /// <summary>All at full volume; a few as a rule, other ones each time; those of a name where <c>HACHI_CASES</c> asks for them.</summary>

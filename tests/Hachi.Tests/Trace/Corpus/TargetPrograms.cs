@@ -38,7 +38,7 @@ internal static class TargetPrograms
                 continue;
             string[] kind = flags.Contains("-pie") || flags.Contains("-shared") ? [] : ["-no-pie"];
             // Libraries come behind what needs them; frame pointers are there for stacks.
-            Tools.RunOk(gcc, ["-O1", "-g0", "-w", "-fno-omit-frame-pointer", "-mno-omit-leaf-frame-pointer", "-fno-optimize-sibling-calls", .. kind, "-o", Path.Combine(programs, head[0]), source, .. flags], folder: folder);
+            Tools.RunOk(gcc, ["-O0", "-g0", "-w", "-fno-omit-frame-pointer", "-mno-omit-leaf-frame-pointer", "-fno-optimize-sibling-calls", .. kind, "-o", Path.Combine(programs, head[0]), source, .. flags], folder: folder);
         }
         File.Copy(Path.Combine(programs, "uprobe_test"), Path.Combine(programs, "uprobe_test-stripped"));
     }
