@@ -64,6 +64,8 @@ public sealed class MachineFacts(KernelFacts kernel, int pid = 0) : IKernelFacts
 
     private List<(string, string)>? Functions(string target, string name)
     {
+        if (name.StartsWith("0x", StringComparison.Ordinal) && ulong.TryParse(name.AsSpan(2), System.Globalization.NumberStyles.AllowHexSpecifier, null, out ulong address))
+            return Open(target) is OpenElf code && Closed(code, elf => elf.IsCode(address)) ? [(target, "")] : [];
         // A symbol with a version, or of another language, is looked for when it is attached to.
         if (!HasWildcard(target) && !HasWildcard(name))
             return Open(target) is OpenElf only ? Closed(only, elf => elf.Find(name) is not null || name.AsSpan().IndexOfAny("@(:") >= 0) ? [(target, name)] : [] : [];

@@ -30,7 +30,7 @@ public static class Caret
         if (diagnostic.Hint is not null)
         {
             output.Append("\nhint: ");
-            Escaper.Append(output, diagnostic.Hint);
+            Escaper.Append(output, diagnostic.Hint, keepLines: true);
         }
         return output.ToString();
     }

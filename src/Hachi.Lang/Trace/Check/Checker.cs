@@ -105,8 +105,15 @@ internal sealed partial class Checker
         List<string> unknown = [.. _script.Options.Named.Keys.Where(name => !_options.ContainsKey(name) && !(name == "pid" && _script.Options.ChildPid > 0)).Select(name => "--" + name)];
         if (unknown.Count > 0)
             _diagnostics.Add(DiagnosticTable.TraceUnknownOption.AtWithHint(new TextSpan(0, 0),
-                "expected program options: " + (_options.Count == 0 ? "none" : string.Join(", ", _options.Select(row => row.Value.Length > 0 ? $"--{row.Key} ({row.Value})" : "--" + row.Key))), string.Join(", ", unknown)));
+                _options.Count switch
+                {
+                    0 => "it has none",
+                    1 => "expected program options: " + Described(_options.First()),
+                    _ => "expected program options:" + string.Concat(_options.Select(row => "\n  " + Described(row))),
+                }, string.Join(", ", unknown)));
     }
+
+    private static string Described(KeyValuePair<string, string> option) => option.Value.Length > 0 ? $"--{option.Key}: {option.Value}" : "--" + option.Key;
 
     private void Walk()
     {

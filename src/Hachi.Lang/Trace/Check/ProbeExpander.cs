@@ -89,11 +89,13 @@ internal sealed class ProbeExpander(Script script, TraceOptions options, IKernel
             return [];
         }
         bool asks = target.Kind is ProbeKind.Kprobe or ProbeKind.Kretprobe or ProbeKind.Uprobe or ProbeKind.Uretprobe or ProbeKind.Usdt or ProbeKind.Tracepoint or ProbeKind.RawTracepoint or ProbeKind.Fentry or ProbeKind.Fexit;
-        if (!asks || target.Function.Length == 0 || facts.Expand(target.Kind, target.Target, target.Function) is not { } found)
+        bool isAddress = target.Function.Length == 0;
+        string function = isAddress ? string.Create(System.Globalization.CultureInfo.InvariantCulture, $"0x{target.Number:x}") : target.Function;
+        if (!asks || (isAddress && target.Kind is not (ProbeKind.Uprobe or ProbeKind.Uretprobe)) || facts.Expand(target.Kind, target.Target, function) is not { } found)
             return [target];
         if (found.Count == 0)
         {
-            string name = target.Target.Length > 0 ? $"{target.Target}:{target.Function}" : target.Function;
+            string name = target.Target.Length > 0 ? $"{target.Target}:{function}" : function;
             bool isKernel = target.Kind is ProbeKind.Kprobe or ProbeKind.Kretprobe && !target.HasWildcard;
             if (isKernel && settings["missing_probes"] != "ignore")
                 diagnostics.Add(DiagnosticTable.TraceNotTraceable.At(point.Span, target.Function));

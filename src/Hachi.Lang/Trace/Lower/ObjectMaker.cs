@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using Hachi.Btf;
 using Hachi.Ir.Build;
 using Hachi.Ir.Emit;
 using Hachi.Lang.Trace.Check;
@@ -22,6 +21,8 @@ internal sealed class ObjectMaker(CheckedScript script, IKernelFacts facts, List
     private readonly List<PlanEvent> _events = [];
     private readonly Dictionary<string, int> _places = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (int Map, int Plan)> _scriptMaps = new(StringComparer.Ordinal);
+    private readonly List<ImmutableArray<int>> _origins = [];
+    private ImmutableArray<int> _lastOrigins = [];
     private int _scratchBytes, _zeroBytes = 8;
 
     public CheckedScript Script { get; } = script;
@@ -46,6 +47,7 @@ internal sealed class ObjectMaker(CheckedScript script, IKernelFacts facts, List
             foreach (ProbeTarget target in program.Targets)
                 probes.Add(new PlanProbe(programs.Count, target.Kind, target.Text, target.Target, target.Function, target.Number) { Length = target.Length });
             programs.Add(made);
+            _origins.Add(_lastOrigins);
         }
         if (_places.TryGetValue(".scratch", out int scratch))
             _maps[scratch] = _maps[scratch] with { ValueSize = (uint)Math.Max(8, _scratchBytes) };
@@ -55,7 +57,7 @@ internal sealed class ObjectMaker(CheckedScript script, IKernelFacts facts, List
             _maps[warnings] = _maps[warnings] with { ValueSize = (uint)Math.Max(8, 8 * _events.Count(each => each.Action == PlanAction.Counted)) };
         if (_places.TryGetValue(".lost", out int lost))
             _maps[lost] = _maps[lost] with { MaxEntries = (uint)Math.Max(1, programs.Count) };
-        byte[] types = FunctionTypes(programs);
+        byte[] types = new SourceTypes(Script.Text, Script.Options.Name).Describe(programs, _origins);
         return new BpfObject
         {
             Programs = [.. programs],
@@ -77,24 +79,6 @@ internal sealed class ObjectMaker(CheckedScript script, IKernelFacts facts, List
 
     private (string, string)[] MapSetting(string name, string setting) => _places.TryGetValue(name, out int index) ? [(setting, index.ToString(CultureInfo.InvariantCulture))] : [];
 
-    /// <summary>The types that the kernel wants of functions which it calls back.</summary>
-    private static byte[] FunctionTypes(List<ProgramSpec> programs)
-    {
-        if (programs.TrueForAll(program => program.Functions.Length < 2))
-            return [];
-        var writer = new BtfWriter(isUnique: true);
-        uint number = writer.Int("int"), word = writer.Int("u64", 8, isSigned: false), pointer = writer.Pointer(0);
-        uint main = writer.FuncProto(number, new BtfParameter("ctx", pointer));
-        uint overMap = writer.FuncProto(word, new BtfParameter("map", pointer), new BtfParameter("key", pointer), new BtfParameter("value", pointer), new BtfParameter("ctx", pointer));
-        uint round = writer.FuncProto(word, new BtfParameter("index", word), new BtfParameter("ctx", pointer));
-        for (int i = 0; i < programs.Count; i++)
-            programs[i] = programs[i] with
-            {
-                Functions = [.. programs[i].Functions.Select((function, place) => function with { BtfType = writer.Func(function.Name, place == 0 ? main : function.Name.StartsWith("round", StringComparison.Ordinal) ? round : overMap, place == 0 ? 1 : 0) })],
-            };
-        return writer.ToArray();
-    }
-
     private ProgramSpec? Program(CheckedProgram program, int index)
     {
         int events = _events.Count, said = diagnostics.Count;
@@ -112,10 +96,19 @@ internal sealed class ObjectMaker(CheckedScript script, IKernelFacts facts, List
         EmittedProgram emitted = lowering.Emit(new EmitOptions { Level = Facts.Version >= 0x60600 ? 4 : 3 });
         foreach (Diagnostic wrong in emitted.Diagnostics)
             diagnostics.Add(DiagnosticTable.TraceEmit.At(wrong.Span.Start >= 0 ? new TextSpan(wrong.Span.Start, 1) : program.Item.Points[0].Span, program.Targets[0].Text, wrong.Message));
-        return emitted.Program is ProgramSpec made && program.Targets.Count > 1 && program.Targets.TrueForAll(target => target.Function.Length > 0 && target.Number == 0) && Facts.HasMultiProbes(program.Kind)
-            ? made with { AttachType = program.Kind is ProbeKind.Kprobe or ProbeKind.Kretprobe ? AttachType.TraceKprobeMulti : AttachType.TraceUprobeMulti }
-            : emitted.Program;
+        _lastOrigins = emitted.Origins;
+        return emitted.Program is null ? null : emitted.Program with { AttachType = AttachOf(program) };
     }
+
+    private AttachType? AttachOf(CheckedProgram program) => program.Kind switch
+    {
+        ProbeKind.Fentry => AttachType.TraceFentry,
+        ProbeKind.Fexit => AttachType.TraceFexit,
+        ProbeKind.Iterator => AttachType.TraceIter,
+        _ when program.Targets.Count < 2 || program.Targets.Exists(target => target.Function.Length == 0 || target.Number != 0) || !Facts.HasMultiProbes(program.Kind) => null,
+        ProbeKind.Kprobe or ProbeKind.Kretprobe => AttachType.TraceKprobeMulti,
+        _ => AttachType.TraceUprobeMulti,
+    };
 
     private ProgramLowering Lowered(CheckedProgram program, int index, bool hasScratch)
     {

@@ -134,6 +134,8 @@ internal sealed partial class ProgramLowering
         _ => ProgramType.RawTracepoint, // those that the tracer runs itself among them
     };
 
+    private static string Module(ProbeTarget target) => target.Target.Length > 0 && !target.Target.Contains(':', StringComparison.Ordinal) ? target.Target + ":" : "";
+
     private static string SectionOf(CheckedProgram program)
     {
         ProbeTarget target = program.Targets[0];
@@ -143,8 +145,8 @@ internal sealed partial class ProgramLowering
             ProbeKind.RawTracepoint => $"raw_tracepoint/{target.Function}",
             ProbeKind.Kprobe => $"kprobe/{target.Function}",
             ProbeKind.Kretprobe => $"kretprobe/{target.Function}",
-            ProbeKind.Fentry => $"fentry/{target.Function}",
-            ProbeKind.Fexit => $"fexit/{target.Function}",
+            ProbeKind.Fentry => $"fentry/{Module(target)}{target.Function}",
+            ProbeKind.Fexit => $"fexit/{Module(target)}{target.Function}",
             ProbeKind.Iterator => $"iter/{target.Function}",
             ProbeKind.Uprobe => "uprobe",
             ProbeKind.Uretprobe => "uretprobe",

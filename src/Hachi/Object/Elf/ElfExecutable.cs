@@ -80,6 +80,9 @@ public sealed class ElfExecutable
         return null;
     }
 
+    /// <summary>Whether what is loaded at an address is to be run.</summary>
+    public bool IsCode(ulong address) => Array.Exists(_segments, segment => segment.IsCode && address >= segment.Address && address - segment.Address < segment.FileSize);
+
     /// <summary>The address of the byte at a place in the file; null when it is not loaded.</summary>
     public ulong? Address(ulong fileOffset)
     {

@@ -39,7 +39,7 @@ public interface IKernelFacts
     /// </summary>
     /// <param name="kind">What is probed.</param>
     /// <param name="target">Category, module, or file; may have wildcards; empty for any.</param>
-    /// <param name="name">Function or event; may have wildcards.</param>
+    /// <param name="name">Function or event; may have wildcards. Of a file also an address (<c>0x…</c>), which has no name: is there code?</param>
     /// <returns>Pairs of target and name, in order; empty for none; null when this machine cannot tell (the kernel will).</returns>
     IReadOnlyList<(string Target, string Name)>? Expand(ProbeKind kind, string target, string name);
 

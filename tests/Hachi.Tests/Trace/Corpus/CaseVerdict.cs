@@ -22,7 +22,7 @@ internal static partial class CaseVerdict
             if (key switch
             {
                 "EXPECT" => !IsLine(value, output) && !IsSaid(value, output),
-                "EXPECT_REGEX" => !Regex.IsMatch(output, value, RegexOptions.Multiline) && !IsSaid(value, output),
+                "EXPECT_REGEX" => !Matches(value, output) && !IsSaid(value, output),
                 "EXPECT_NONE" => IsLine(value, output),
                 "EXPECT_REGEX_NONE" => Regex.IsMatch(output, value, RegexOptions.Multiline),
                 _ => false,
@@ -30,6 +30,10 @@ internal static partial class CaseVerdict
                 return $"{key} {value}\nstatus {status}\n{output}";
         return null;
     }
+
+    // Lines of a pattern stand under each other, however far they are indented.
+    private static bool Matches(string pattern, string output) => Regex.IsMatch(output, pattern, RegexOptions.Multiline) || (pattern.Contains('\n', StringComparison.Ordinal)
+        && Regex.IsMatch(output, string.Join("\n\\s*", pattern.Split('\n').Select(line => line.TrimStart())), RegexOptions.Multiline));
 
     // A whole line, or lines; what stands around them is only space.
     private static bool IsLine(string text, string output) => Regex.IsMatch(output, @"^\s*" + Regex.Escape(text.Trim()) + @"\s*$", RegexOptions.Multiline);
