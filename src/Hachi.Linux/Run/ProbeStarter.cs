@@ -34,15 +34,36 @@ internal static class ProbeStarter
             case ProbeKind.Usdt:
                 return Usdt(probe, program, pid);
             case ProbeKind.Profile:
-                return program.AttachPerfEvent(probe.Target == "hz" ? PerfEventSpec.Sampling(probe.Number) : PerfEventSpec.Sampling(Period(probe)), pid > 0 ? pid : -1);
+                return OnTasks(program, probe.Target == "hz" ? PerfEventSpec.Sampling(probe.Number) : PerfEventSpec.Sampling(Period(probe)), pid, probe.Name);
             case ProbeKind.Software or ProbeKind.Hardware:
-                return program.AttachPerfEvent(Event(probe) with { Period = probe.Number }, pid > 0 ? pid : -1);
+                return OnTasks(program, Event(probe) with { Period = probe.Number }, pid, probe.Name);
             case ProbeKind.Watchpoint:
                 uint access = (probe.Target.Contains('r') ? 1u : 0) | (probe.Target.Contains('w') ? 2u : 0) | (probe.Target.Contains('x') ? 4u : 0);
-                return program.AttachPerfEvent(PerfEventSpec.Watchpoint(probe.Number, (ulong)probe.Length, access), pid > 0 ? pid : -1);
+                return OnTasks(program, PerfEventSpec.Watchpoint(probe.Number, (ulong)probe.Length, access), pid, probe.Name);
             default:
                 throw new BpfException("attach", (int)ErrorNumber.EINVAL, $"{probe.Name} cannot be attached yet");
         }
+    }
+
+    // An event of a process is one of each of its threads.
+    private static Link OnTasks(Program program, PerfEventSpec spec, int pid, string name)
+    {
+        if (pid <= 0)
+            return program.AttachPerfEvent(spec);
+        var links = new List<Link>();
+        try
+        {
+            foreach (string folder in Directory.EnumerateDirectories(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"/proc/{pid}/task")))
+                if (int.TryParse(Path.GetFileName(folder), out int task))
+                    links.Add(program.AttachPerfEvent(spec, task));
+        }
+        catch (Exception e) when (e is BpfException or IOException)
+        {
+            foreach (Link link in links)
+                link.Dispose();
+            throw e is BpfException ? e : new BpfException("attach", (int)ErrorNumber.ESRCH, $"no process {pid}");
+        }
+        return links.Count == 1 ? links[0] : new LinkGroup(links, name);
     }
 
     /// <summary>Attaches a program to all of its functions: one link for those of the kernel, one for each file.</summary>

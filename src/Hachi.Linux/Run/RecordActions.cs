@@ -275,7 +275,7 @@ internal sealed class RecordActions
             if (MapReport.IsEmpty(_loaded.Maps[plan.Map], plan, _cleared.Contains(i)))
                 continue;
             PrintMap(i, 0, 0);
-            if (!IsJson && plan.Value.Kind is not (PlanKind.Histogram or PlanKind.LinearHistogram))
+            if (!IsJson && plan.Value.Kind is PlanKind.Average or PlanKind.Stats or PlanKind.TimeSeries)
                 _output.Write("\n");
         }
     }

@@ -241,7 +241,7 @@ public sealed class TraceRun : IDisposable
             for (int i = 0; i < probes.Length; i++)
             {
                 _links.Add(ProbeStarter.Attach(probes[i], program, _options.Pid, (ulong)i));
-                count += _links[^1] is LinkGroup places ? places.Links.Count : 1;
+                count += probes[i].Kind == ProbeKind.Usdt && _links[^1] is LinkGroup places ? places.Links.Count : 1;
             }
         }
         return count;

@@ -7,7 +7,7 @@ using Hachi.Text;
 namespace Hachi.Tests.Trace;
 
 /// <summary>
-/// Wrong scripts and what is said of them, word for word with the place. The cases stand in <c>Cases/diagnostics.txt</c>: a line with the script behind <c>&gt; </c> (<c>\n</c> is a line end),
+/// Wrong scripts and what is said of them, word for word with the place. The cases stand in <c>Cases/diagnostics.txt</c>: a line with the script behind <c>&gt; </c> (<c>⏎</c> is a line end),
 /// then what is shown. <c>HACHI_UPDATE=1</c> writes the file anew.
 /// </summary>
 public sealed class DiagnosticCases
@@ -25,7 +25,7 @@ public sealed class DiagnosticCases
         foreach (string line in before.Split('\n').Where(line => line.StartsWith("> ", StringComparison.Ordinal)))
         {
             count++;
-            string script = line[2..].Replace("\\n", "\n", StringComparison.Ordinal);
+            string script = line[2..].Replace('⏎', '\n');
             after.Append(line).Append('\n');
             foreach (Diagnostic diagnostic in TraceCompiler.Compile(script, new TraceOptions { Parameters = ["x"] }, s_facts).Diagnostics)
                 after.Append(Caret.Render(script, diagnostic)).Append('\n');

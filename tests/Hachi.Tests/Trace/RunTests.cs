@@ -12,9 +12,9 @@ public sealed class RunTests
 
     [Theory]
     [InlineData("BEGIN { printf(\"%d %s %x\\n\", 1, \"a\", 255); }", "1 a ff\n\n")]
-    [InlineData("BEGIN { @ = count(); @ = count(); }", "\n@: 2\n\n")]
-    [InlineData("BEGIN { @a[1, \"x\"] = (1, \"abc\", (int8)3); }", "\n@a[1, x]: (1, abc, 3)\n\n")]
-    [InlineData("BEGIN { @x = avg(1); @x = avg(5); @y = sum(-3); @z = min(7); @z = min(4); @w = stats(6); }", "\n@w: { .count = 1, .average = 6, .total = 6 }\n\n@x: 3\n\n@y: -3\n\n@z: 4\n\n")]
+    [InlineData("BEGIN { @ = count(); @ = count(); }", "\n@: 2\n")]
+    [InlineData("BEGIN { @a[1, \"x\"] = (1, \"abc\", (int8)3); }", "\n@a[1, x]: (1, abc, 3)\n")]
+    [InlineData("BEGIN { @x = avg(1); @x = avg(5); @y = sum(-3); @z = min(7); @z = min(4); @w = stats(6); }", "\n@w: { .count = 1, .average = 6, .total = 6 }\n\n@x: 3\n\n@y: -3\n@z: 4\n")]
     [InlineData("BEGIN { @ = hist(0); @ = hist(1); @ = hist(5); @ = hist(-1); }", "\n@: \n(..., 0)               1 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|\n[0]                    1 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|\n[1]                    1 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|\n[2, 4)                 0 |                                                    |\n[4, 8)                 1 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|\n\n")]
     [InlineData("BEGIN { @ = lhist(12, 0, 100, 10); }", "\n@: \n[10, 20)               1 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|\n\n")]
     [InlineData("BEGIN { $i = 0; while ($i < 5) { $i++; if ($i == 2) { continue; } if ($i == 4) { break; } print($i); } }", "1\n3\n\n")]

@@ -256,6 +256,7 @@ internal sealed partial class Checker
             case "str" or "kstr" or "ustr":
                 return Text(call, info, longest);
             case "buf": return Buffer(call, longest);
+            case "comm": return TraceType.String(16);
             case "strcap": return TraceType.String(longest);
             case "str_concat": return TraceType.String(Math.Min(longest, _script[first!].Type.SizeBytes + _script[second!].Type.SizeBytes));
             case "strlen" or "len" or "strncmp" or "strcmp" or "memcmp" or "skboutput" or "write_user": return name is "strncmp" or "strlen" or "len" ? TraceType.Int64 : TraceType.Int64;

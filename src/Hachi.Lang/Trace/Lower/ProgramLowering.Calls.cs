@@ -20,7 +20,7 @@ internal sealed partial class ProgramLowering
             return Word(TraceType.Void, _f.Const(0));
         switch (name)
         {
-            case "str" or "kstr" or "ustr" or "buf" or "ntop" or "macaddr" or "pton" or "strftime" or "usym" or "path" or "strcap":
+            case "str" or "kstr" or "ustr" or "buf" or "ntop" or "macaddr" or "pton" or "strftime" or "usym" or "path" or "strcap" or "comm":
                 Place place = Temp(type.SizeBytes, call);
                 if (!IntoPlace(call, type, place))
                     NotYet(call, name + "()");
@@ -93,6 +93,8 @@ internal sealed partial class ProgramLowering
                 Store(call.Args[0], type, to);
                 return true;
             case "comm" when type.Kind == TypeKind.String:
+                if (call.Args.Count > 0 && call.Args[0] is not (NameExpr { Name: "pid" or "tid" } or CallExpr { Name: "pid" or "tid", Args.Count: 0 }))
+                    NotYet(call, "comm() of another process");
                 CommInto(to, type.SizeBytes);
                 return true;
             case "buf" when type.Kind == TypeKind.Buffer:

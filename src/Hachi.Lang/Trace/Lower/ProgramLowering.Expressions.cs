@@ -371,6 +371,13 @@ internal sealed partial class ProgramLowering
             return Word(info.Type, _f.Const(0));
         if (field.Bits > 0)
             return Word(info.Type, Bits(place, field));
+        if (_program.Kind == Hachi.Object.Plan.ProbeKind.Iterator && place.Space == AddressSpace.Context && info.Type.Kind == TypeKind.Pointer)
+        {
+            // Behind the last thing the kernel calls once more, with nothing: then there is nothing to do.
+            int thing = Load(place, info.Type);
+            Unless(CompareOp.Jne, thing, _f.Const(0));
+            return Word(info.Type, thing);
+        }
         return Reach(info.Type, place);
     }
 

@@ -72,7 +72,7 @@ internal static class FunctionTable
         new("kstack", "?tt"), new("ustack", "?tt"), new("dw_ustack", "?tt", Since: "0.26"), new("ntop", "t?t"), new("pton", "l", CallTime.Compile), new("macaddr", "t"),
         new("cgroupid", "l", CallTime.Compile), new("cgroup_path", "i?l", CallTime.Async), new("path", "t?n"), new("bswap", "i"), new("skboutput", "ltii"), new("socket_cookie", "t"),
         new("signal", "t", IsUnsafe: true), new("signal_thread", "t", IsUnsafe: true, Since: "0.26"), new("override", "i", IsUnsafe: true), new("write_user", "pti", IsUnsafe: true, Since: "0.26"),
-        new("nsecs", "?t"), new("pid", "?t"), new("tid", "?t"), new("ppid", "?t"), new("rand", ""), new("syscall_name", "i", Since: "0.24"), new("strerror", "i", CallTime.Async), new("signal_name", "i", CallTime.Async),
+        new("nsecs", "?t"), new("pid", "?t"), new("tid", "?t"), new("ppid", "?t"), new("rand", ""), new("comm", "i", Since: "0.26"), new("syscall_name", "i", Since: "0.24"), new("strerror", "i", CallTime.Async), new("signal_name", "i", CallTime.Async),
         new("kptr", "p"), new("uptr", "p"), new("unwatch", "p", CallTime.Async), new("getopt", "l?tl", CallTime.Compile, Since: "0.24"), new("assert", "tl", Since: "0.24"), new("config", "", CallTime.Compile),
         new("static_assert", "tl", CallTime.Compile, Since: "0.24"), new("fail", "ft*", CallTime.Compile, Since: "0.24"), new("is_err", "t", Since: "0.24"), new("container_of", "ptt", Since: "0.25"),
         new("is_str", "T", CallTime.Compile), new("is_ptr", "T", CallTime.Compile), new("is_integer", "T", CallTime.Compile), new("is_unsigned_integer", "T", CallTime.Compile), new("is_array", "T", CallTime.Compile),

@@ -29,12 +29,19 @@ public sealed class CorpusRunTests
     {
         List<CorpusCase> all = [.. CorpusCase.Read().Where(row => row.Group == group && row.NotHere is null)];
         Assert.SkipUnless(Volume.IsFull || Environment.GetEnvironmentVariable("HACHI_CASES") is not null, "boots kernels for minutes: ./test trace --volume");
-        string tracer = Environment.GetEnvironmentVariable("HACHI_NATIVE") is { Length: > 0 } native ? native : Shared.InRepository("artifacts/hachi/hachi");
-        Assert.SkipUnless(File.Exists(tracer), "needs the native hachi: ./hachi version builds it");
+        string tracer = NeedNative();
         List<CorpusCase> some = Chosen(all);
         Assert.SkipWhen(some.Count == 0, "no case of that name");
         using var folder = new CaseFolder(some);
         Judge(TraceGuest.Run(Environment.GetEnvironmentVariable("HACHI_GUEST") ?? "6.12", folder, tracer, 120 + 25 * some.Count), percentMin);
+    }
+
+    /// <summary>The tracer as one static file; skips the test where it was not built.</summary>
+    internal static string NeedNative()
+    {
+        string tracer = Environment.GetEnvironmentVariable("HACHI_NATIVE") is { Length: > 0 } native ? native : Shared.InRepository("artifacts/hachi/hachi");
+        Assert.SkipUnless(File.Exists(tracer), "needs the native hachi: ./hachi version builds it");
+        return tracer;
     }
 
     /// <summary>All at full volume; a few as a rule, other ones each time; those of a name where <c>HACHI_CASES</c> asks for them.</summary>

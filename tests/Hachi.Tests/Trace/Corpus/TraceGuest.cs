@@ -30,7 +30,7 @@ internal static class TraceGuest
     private static readonly string[] s_tools =
     [
         "bash", "mount", "umount", "mkdir", "rm", "cat", "cp", "ls", "echo", "printf", "sleep", "grep", "sed", "awk", "wc", "head", "tail", "sort", "env", "true", "kill", "pgrep", "ip", "unshare", "stat", "setsid", "chmod",
-        "sh", "bpftool", "nm", "dd", "find", "timeout", "date", "id", "touch", "ln", "mv", "seq", "tr", "cut", "sync",
+        "sh", "bpftool", "nm", "dd", "find", "timeout", "date", "id", "touch", "setpriv", "ln", "mv", "seq", "tr", "cut", "sync",
     ];
 
     /// <summary>Boots a kernel, runs the cases of a folder there, and gives what is wrong with each.</summary>
