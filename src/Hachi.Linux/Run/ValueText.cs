@@ -4,6 +4,7 @@ using System.Net;
 using System.Text;
 using Hachi.Object.Plan;
 using Hachi.Text;
+using Hachi.Uapi;
 
 namespace Hachi.Linux.Run;
 
@@ -34,6 +35,7 @@ internal sealed class ValueText(Names names, TextRules rules, Func<ulong, DateTi
             case PlanKind.Time: return TimeText.Format(type.Text, clock(ValueReader.Word(bytes)), ValueReader.Word(bytes));
             case PlanKind.CgroupPath: return names.Group((ulong)number, type.Text);
             case PlanKind.Error: return Names.Error(number);
+            case PlanKind.Signal when type.Text == "syscall": return SyscallTable.Of(SeccompArchitecture.X86_64).Find((int)number)?.Name ?? string.Create(CultureInfo.InvariantCulture, $"unknown_{number}");
             case PlanKind.Signal: return Names.Signal(number);
             case PlanKind.Probe: return names.Probe(number);
             case PlanKind.Array: return "[" + string.Join(',', Elements(bytes, type)) + "]";

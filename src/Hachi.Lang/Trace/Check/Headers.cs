@@ -19,7 +19,8 @@ internal static class Headers
     /// <summary>Whether a header of that path is one of the kernel's or the C library's, as far as its path tells; relative ones are taken as they are.</summary>
     public static bool IsKnown(string path)
     {
+        path = path.Trim('<', '>', '"');
         int slash = path.IndexOf('/', StringComparison.Ordinal);
-        return slash < 0 ? path.EndsWith(".h", StringComparison.Ordinal) && s_files.Contains(path[..^2]) : slash == 0 || path[0] == '.' || s_folders.Contains(path[..slash]);
+        return path.Length == 0 ? false : slash < 0 ? path.EndsWith(".h", StringComparison.Ordinal) && s_files.Contains(path[..^2]) : slash == 0 || path[0] == '.' || s_folders.Contains(path[..slash]);
     }
 }

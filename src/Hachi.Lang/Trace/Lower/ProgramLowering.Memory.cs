@@ -206,8 +206,12 @@ internal sealed partial class ProgramLowering
         {
             // A word where bytes are wanted: a number cast to an array of bytes.
             Zero(to, type.SizeBytes);
-            int size = type.SizeBytes >= 8 ? 8 : Piece(0, type.SizeBytes);
-            _f.Store(size, to.Address, to.Offset, value.Id);
+            for (int done = 0; done < Math.Min(8, type.SizeBytes);)
+            {
+                int size = Piece(to.Offset + done, Math.Min(8, type.SizeBytes) - done);
+                _f.Store(size, to.Address, to.Offset + done, done == 0 ? value.Id : _f.ShiftRight(value.Id, _f.Const(8 * done)));
+                done += size;
+            }
             return;
         }
         if (type.Kind == TypeKind.String && value.Type.Kind is TypeKind.String or TypeKind.Buffer)

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Hachi.Lang.Trace.Lower;
+namespace Hachi.Lang.Trace.Types;
 
 /// <summary>Where an argument of a statically defined probe is (SystemTap's notes): <c>-4@%edi</c>, <c>8@$5</c>, <c>8@-16(%rbp,%rax,8)</c>. x86-64.</summary>
 /// <param name="SizeBytes">Its bytes.</param>
