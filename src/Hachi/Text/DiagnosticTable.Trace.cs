@@ -81,6 +81,8 @@ public static partial class DiagnosticTable
         TraceIncludeUnknown = Add("HT0159", Severity.Error, "no header {0}", "Headers are not read; those of the kernel and of the C library may be included, since their types and usual constants are known. Put what another one defines into the script."),
         TraceControlGroup = Add("HT0160", Severity.Error, "there is no control group {0}", "cgroupid() takes the path of a folder below /sys/fs/cgroup."),
         TraceFilter = Add("HT0161", Severity.Error, "{0} is no regular expression", "--probe-filter takes one that probes are matched with."),
+        TraceNumberRange = Add("HT0162", Severity.Error, "{0} is not between {1} and {2}", "The function takes numbers of that range."),
+        TraceChoice = Add("HT0163", Severity.Error, "one value is {0}, the other {1}", "Both values of a choice have the same kind of type."),
 
         TraceNotYet = Add("HT0201", Severity.Error, "{0} is not compiled yet", "The script is right, but this compiler cannot make a program of it."),
         TraceTooLarge = Add("HT0202", Severity.Error, "{0} takes {1} bytes, {2} are allowed", "Keys, values and records have a limit: read less (str(x, 64)), or set max_strlen."),

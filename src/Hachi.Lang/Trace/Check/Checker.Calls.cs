@@ -19,6 +19,9 @@ internal sealed partial class Checker
         return false;
     }
 
+    /// <summary>s_registers of x86-64 as the kernel names them (struct pt_regs).</summary>
+    private static readonly string[] s_registers = ["r15", "r14", "r13", "r12", "bp", "bx", "r11", "r10", "r9", "r8", "ax", "cx", "dx", "si", "di", "orig_ax", "ip", "cs", "flags", "sp", "ss"];
+
     private static string Plural(int count) => count == 0 ? "no arguments" : count == 1 ? "1 argument" : string.Create(CultureInfo.InvariantCulture, $"{count} arguments");
 
     private TraceType Call(CallExpr call, ExprInfo info)
@@ -153,6 +156,8 @@ internal sealed partial class Checker
     {
         foreach (Expr arg in call.Args)
             Type(arg);
+        if (call.Args.Count > 1 && _script[call.Args[1]] is { Number: null, Text: null })
+            Report(DiagnosticTable.TraceLiteral, call.Args[1], "getopt()", "a default");
         if (call.Args[0] is not StringExpr name)
         {
             Report(DiagnosticTable.TraceLiteral, call.Args[0], "getopt()", "a name");
@@ -259,6 +264,9 @@ internal sealed partial class Checker
             case "comm": return TraceType.String(16);
             case "strcap": return TraceType.String(longest);
             case "str_concat": return TraceType.String(Math.Min(longest, _script[first!].Type.SizeBytes + _script[second!].Type.SizeBytes));
+            case "len" when _script[first!].Type is { Kind: not (TypeKind.String or TypeKind.KernelStack or TypeKind.UserStack or TypeKind.None) } counted:
+                Report(DiagnosticTable.TraceArgumentType, first!, "len()", "a map, a string or a stack", 1, counted);
+                return TraceType.Int64;
             case "strlen" or "len" or "strncmp" or "strcmp" or "memcmp" or "skboutput" or "write_user": return name is "strncmp" or "strlen" or "len" ? TraceType.Int64 : TraceType.Int64;
             case "strstr": return TraceType.Int64;
             case "strcontains" or "is_err": return TraceType.Bool;
@@ -266,10 +274,16 @@ internal sealed partial class Checker
             case "usym": return new TraceType(TypeKind.UserSymbol, 16);
             case "kaddr" or "uaddr": return Symbol(name, call, info);
             case "percpu_kaddr": return TraceType.PointerTo(TraceType.Int(4, true), AddressSpace.Kernel);
-            case "reg": return TraceType.UInt64 with { Space = Space() };
+            case "reg":
+                if (_script[first!].Text is string register && !s_registers.Contains(register))
+                    Report(DiagnosticTable.TraceWord, first!, register, string.Join(", ", s_registers));
+                return TraceType.UInt64 with { Space = Space() };
             case "ntop": return new TraceType(TypeKind.Address, 20);
             case "pton": return Pton(call, info);
-            case "macaddr": return new TraceType(TypeKind.Mac, 6);
+            case "macaddr":
+                if (_script[first!].Type is { Kind: not TypeKind.Pointer } bytes && (bytes.SizeBytes < 6 || bytes.IsNumeric))
+                    Report(DiagnosticTable.TraceArgumentType, first!, "macaddr()", "an array of 6 bytes", 1, bytes);
+                return new TraceType(TypeKind.Mac, 6);
             case "cgroupid":
                 if (_isFinal && _facts.ControlGroup(_script[first!].Text ?? "") is ulong group)
                     info.Number = (long)group;
@@ -323,6 +337,7 @@ internal sealed partial class Checker
 
     private TraceType Text(CallExpr call, ExprInfo info, int longest)
     {
+        Length(call, longest);
         ExprInfo first = _script[call.Args[0]];
         if (first.Text is not null)
             info.Text = first.Text;
@@ -341,8 +356,16 @@ internal sealed partial class Checker
         return TraceType.String((int)Math.Max(1, isGiven ? most : longest + 1));
     }
 
+    // A length that is known is one.
+    private void Length(CallExpr call, int longest)
+    {
+        if (call.Args.Count > 1 && _script[call.Args[1]].Number is < 0 and long length)
+            Report(DiagnosticTable.TraceNumberRange, call.Args[1], length, 0, longest);
+    }
+
     private TraceType Buffer(CallExpr call, int longest)
     {
+        Length(call, longest);
         TraceType type = _script[call.Args[0]].Type;
         long? length = call.Args.Count > 1 ? _script[call.Args[1]].Number : type.Kind is TypeKind.Array or TypeKind.String or TypeKind.Buffer ? type.SizeBytes : null;
         return TraceType.Buffer(8 + (int)Math.Clamp(length ?? longest, 1, longest));
@@ -352,6 +375,8 @@ internal sealed partial class Checker
     {
         string symbol = _script[call.Args[0]].Text ?? "";
         string? file = name == "uaddr" ? _program.Targets[0].Target : null;
+        if (symbol.Length == 0)
+            return TraceType.UInt64;
         if (_isFinal && _facts.AddressOf(file, symbol) is ulong address)
         {
             // Where a file is loaded is not known before; where the probe is, the program knows.

@@ -239,7 +239,7 @@ internal sealed partial class Checker
         }
         if (op is "==" or "!=" or "<" or ">" or "<=" or ">=")
         {
-            if (!CanCompare(op, left, right))
+            if (!CanCompare(op, left, right) || (left.Kind == TypeKind.Tuple && Unify(left, right) is null))
                 Report(DiagnosticTable.TraceCompare, at, left, right);
             return TraceType.Bool;
         }
@@ -282,7 +282,7 @@ internal sealed partial class Checker
             return TraceType.Void;
         if (Unify(whenTrue, whenFalse) is TraceType both)
             return both;
-        Report(DiagnosticTable.TraceCompare, choice, whenTrue, whenFalse);
+        Report(DiagnosticTable.TraceChoice, choice, whenTrue, whenFalse);
         return whenTrue;
     }
 

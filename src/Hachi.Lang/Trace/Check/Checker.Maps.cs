@@ -172,7 +172,7 @@ internal sealed partial class Checker
         }
         if (value < least || value > most)
         {
-            Report(DiagnosticTable.TraceIndexRange, arg, value, $"{least}..{most}");
+            Report(DiagnosticTable.TraceNumberRange, arg, value, least, most);
             return least;
         }
         return value;

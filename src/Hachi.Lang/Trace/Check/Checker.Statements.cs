@@ -171,6 +171,8 @@ internal sealed partial class Checker
     private void Let(LetStatement let)
     {
         TraceType value = let.Value is null ? TraceType.None : Type(let.Value);
+        if (_scopes[^1].TryGetValue(let.Variable.Name, out VariableInfo? earlier) && earlier.IsAssigned)
+            Report(DiagnosticTable.TraceTwice, let.Variable, "variable", "$" + Plain(let.Variable.Name));
         VariableInfo variable = Declare(let, let.Variable.Name);
         _script[let.Variable].Variable = variable;
         if (let.Type is not null)

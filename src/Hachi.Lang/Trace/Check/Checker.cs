@@ -98,7 +98,7 @@ internal sealed partial class Checker
             _diagnostics.Add(DiagnosticTable.TraceUnusedMap.At(map.Span, map.Name));
         // A map that is only read, or deleted from, has no type.
         foreach (MapInfo map in _script.Maps.Values.Where(map => map.IsUsed && map.Kind is null && map.Value.Kind == TypeKind.None))
-            if (!_diagnostics.Exists(other => other.Id == DiagnosticTable.TraceUndefinedMap.Id && other.Span.Start <= map.Span.Start && other.Span.End >= map.Span.End))
+            if (!_diagnostics.Exists(other => other.Severity == Severity.Error))
                 _diagnostics.Add(DiagnosticTable.TraceUndefinedMap.At(map.Span, map.Name));
         CheckOptions();
     }

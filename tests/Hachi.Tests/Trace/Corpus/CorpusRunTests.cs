@@ -52,7 +52,7 @@ public sealed class CorpusRunTests
         if (Volume.IsFull)
             return all;
         Random random = Volume.Random(nameof(CorpusRunTests));
-        return [.. Enumerable.Range(0, 4).Select(_ => all[random.Next(all.Count)]).Distinct()];
+        return [.. Enumerable.Range(0, 2).Select(_ => all[random.Next(all.Count)]).Distinct()];
     }
 
     /// <summary>The tracer: the native one where <c>HACHI_NATIVE</c> names it.</summary>

@@ -32,7 +32,7 @@ run_case() {
     pid=$!
     export CASE_GROUP=$pid
     begun=$(micro)
-    limit=$((begun + 25000000))
+    limit=$((begun + 90000000)) # a busy machine starts slowly
     while alive "$pid"; do
         if [ -z "$attached" ] && { grep -q -e 'Attached [0-9]' -e attached_probes "$case/out" || { grep -q -e ' -q' "$case/run" && [ "$(micro)" -gt $((begun + 4000000)) ]; }; }; then
             attached=1
