@@ -126,7 +126,15 @@ internal sealed class ProbeExpander(Script script, TraceOptions options, IKernel
                 program.Args = new StructType($"args of {target.Text}", 0, 8, () => fields);
                 break;
             case ProbeKind.Fentry or ProbeKind.Fexit when types.Kernel?.Function(target.Function) is { } function:
-                program.Args = new StructType($"args of {target.Text}", function.Parameters.Count * 8, 8, () => [.. function.Parameters.Select((parameter, i) => new StructField(parameter.Name, parameter.Type with { IsTrusted = true }, i * 8))]);
+                // Each takes whole words: a structure that is passed by value may take two.
+                var parameters = new List<StructField>();
+                int words = 0;
+                foreach ((string name, TraceType type) in function.Parameters)
+                {
+                    parameters.Add(new StructField(name, type with { IsTrusted = true }, words * 8));
+                    words += Math.Max(1, (type.SizeBytes + 7) / 8);
+                }
+                program.Args = new StructType($"args of {target.Text}", words * 8, 8, () => parameters);
                 program.Result = function.Result;
                 break;
             case ProbeKind.RawTracepoint when types.Kernel?.RawTracepoint(target.Function) is { } raw:

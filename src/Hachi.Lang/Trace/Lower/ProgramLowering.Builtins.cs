@@ -124,7 +124,7 @@ internal sealed partial class ProgramLowering
     {
         if (_program.Kind != ProbeKind.Fexit)
             return _f.Load(8, _f.Context, RegisterResult);
-        int value = _f.Load(8, _f.Context, (_program.Args?.Fields.Count ?? 0) * 8);
+        int value = _f.Load(8, _f.Context, _program.Args?.SizeBytes ?? 0);
         return type.SizeBytes < 8 ? (type.IsSigned ? _f.SignExtend(value, type.SizeBytes) : _f.ZeroExtend(value, type.SizeBytes)) : value;
     }
 

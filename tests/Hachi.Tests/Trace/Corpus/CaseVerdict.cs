@@ -41,6 +41,8 @@ internal static partial class CaseVerdict
     /// <summary>A quoted diagnostic in other words: of the same severity, and, where a place is quoted, at that line and those columns.</summary>
     private static bool IsSaid(string quoted, string output)
     {
+        if (output.Contains("error: " + quoted, StringComparison.Ordinal))
+            return true;
         if (Severity().Match(quoted) is not { Success: true } severity)
             return false;
         string word = severity.Value switch { "WARNING:" => "warning: ", "HINT:" => "hint: ", "USAGE:" => "sage", _ => "error: " };

@@ -52,7 +52,7 @@ internal static class TraceGuest
         try
         {
             string initrd = Path.Combine(folder, "initrd");
-            Pack(initrd, root, tracer);
+            Pack(initrd, kernel, root, tracer);
             ToolResult run = Tools.Run("timeout",
                 [patienceSeconds.ToString(CultureInfo.InvariantCulture), qemu, "-accel", "tcg", "-M", "pc", "-cpu", "max", "-smp", "1", "-m", "640", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                  "-serial", "file:" + Path.Combine(folder, "console"), "-serial", "stdio", "-kernel", kernel.Image, "-initrd", initrd, "-append", "console=ttyS0 panic=-1 quiet"], timeoutSeconds: patienceSeconds + 30);
@@ -64,7 +64,7 @@ internal static class TraceGuest
         }
     }
 
-    private static void Pack(string initrd, string root, string tracer)
+    private static void Pack(string initrd, GuestKernel kernel, string root, string tracer)
     {
         using var file = new FileStream(initrd, FileMode.CreateNew);
         var cpio = new CpioWriter(file);
@@ -79,6 +79,7 @@ internal static class TraceGuest
         }
         cpio.AddFile("bin/bash", File.ReadAllBytes(Tools.Need("bash")), isExecutable: true);
         cpio.AddFile("bin/sh", File.ReadAllBytes(Tools.Need("bash")), isExecutable: true);
+        cpio.AddFile($"boot/config-{kernel.Release}", File.ReadAllBytes(kernel.Configuration));
         cpio.AddFile("etc/passwd", "root:x:0:0:root:/:/bin/sh\n"u8);
         foreach (string program in Directory.EnumerateFiles(Path.Combine(root, "testprogs")).Concat(Directory.EnumerateFiles(Path.Combine(root, "testlibs"))))
             Libraries(program, libraries);
