@@ -23,6 +23,13 @@ internal static class Filters
         ("double vlan", "vlan and vlan and ip and tcp port 443 or tcp port 443"),
     ];
 
+    /// <summary>Others of which only the compile time is measured: arithmetic (the packets of a web server that carry data), and what a capture over ssh leaves out.</summary>
+    public static readonly (string Name, string Expression)[] Compiled =
+    [
+        ("http payload", "tcp port 80 and (((ip[2:2] - ((ip[0]&0xf)<<2)) - ((tcp[12]&0xf0)>>2)) != 0)"),
+        ("three not", "not port 22 and not arp and not host 10.0.0.1"),
+    ];
+
     /// <summary>An expression as tcpdump's library compiles it.</summary>
     public static ClassicProgram ByLibpcap(string expression)
     {

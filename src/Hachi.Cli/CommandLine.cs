@@ -31,7 +31,8 @@ internal static class CommandLine
         if (UnknownOption(parse) is { } option)
             throw new CommandException($"unknown option '{option}'", OptionHint(option, parse.CommandResult.Command, verb));
         if (parse.Errors.Count > 0)
-            throw new CommandException(parse.Errors[0].Message.TrimEnd('.'), $"hachi {verb.Name} --help shows what it takes");
+            throw new CommandException(string.Join(' ', parse.Errors[0].Message.TrimEnd('.').Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)), // (it may have several lines)
+                $"hachi {verb.Name} --help shows what it takes");
         return parse;
     }
 

@@ -32,6 +32,8 @@ public static partial class DiagnosticTable
     public static readonly DiagnosticInfo FilterPfAction = SyntaxError("HF0018", "unknown PF action \"{0}\"",
         "The actions are pass, block, scrub, noscrub, nat, nonat, binat, nobinat, rdr, nordr and synproxy-drop.");
     public static readonly DiagnosticInfo FilterSet = SyntaxError("HF0019", "a set is a list in braces, or @FILE, behind host, net or port", "Write for example 'port in {22, 80, 5000-5100}' or 'net in @blocklist.txt'.");
+    public static readonly DiagnosticInfo FilterPrefixes = SyntaxError("HF0020", "more than {0} of anyvlan and inner in each other",
+        "Each of them multiplies the places where a header may be; write the cases that you want as alternatives.");
 #pragma warning restore CS1591
 
     private static DiagnosticInfo SyntaxError(string id, string format, string help) => Add(id, Severity.Error, format, help);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Hachi.Lang.Pcap.Syntax;
 
 namespace Hachi.Tests.Support;
 
@@ -58,6 +59,8 @@ internal sealed class RandomFilter(Random random, RandomFilterOptions options)
 
     private static readonly string[] s_relations = ["=", "==", "!=", ">", ">=", "<", "<="];
 
+    private int _prefixes; // anyvlan and inner that stand in each other
+
     /// <summary>One expression.</summary>
     public string Expression() => Chain(options.DepthMax);
 
@@ -86,8 +89,13 @@ internal sealed class RandomFilter(Random random, RandomFilterOptions options)
     {
         if (depth > 0 && Chance(18))
             return $"{Not()}({Chain(depth - 1)})";
-        if (options.Extensions && Chance(8))
-            return $"{Pick<string>(["anyvlan ", "inner ", "not inner ", "anyvlan not "])}{Operand(depth - 1)}";
+        if (options.Extensions && Chance(8) && _prefixes < FilterParser.MaxPrefixes)
+        {
+            _prefixes++;
+            string text = $"{Pick<string>(["anyvlan ", "inner ", "not inner ", "anyvlan not "])}{Operand(depth - 1)}";
+            _prefixes--;
+            return text;
+        }
         return Not() + Term();
     }
 

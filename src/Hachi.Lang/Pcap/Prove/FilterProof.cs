@@ -6,9 +6,9 @@ namespace Hachi.Lang.Pcap.Prove;
 /// <param name="StepsMax">Steps of the decision diagram.</param>
 /// <param name="StatesMax">Places of the program, times what its registers hold there.</param>
 /// <param name="RoundsMax">Packets that are tried when the two sides seem to differ.</param>
-public sealed record ProofBudget(long StepsMax = 50_000_000, int StatesMax = 200_000, int RoundsMax = 200)
+public sealed record ProofBudget(long StepsMax = 100_000_000, int StatesMax = 200_000, int RoundsMax = 200)
 {
-    /// <summary>Enough for a thousand hosts.</summary>
+    /// <summary>Enough for a thousand hosts, or two tunnels in each other behind VLAN tags.</summary>
     public static ProofBudget Default { get; } = new();
 }
 

@@ -28,6 +28,12 @@ public static class FilterParser
     /// <summary>How deep parentheses, <c>not</c> and arithmetic may nest.</summary>
     public const int MaxDepth = 200;
 
+    /// <summary>
+    /// How many <c>anyvlan</c> and <c>inner</c> may stand in each other: each multiplies the places where headers may be, by three and by six, and with them
+    /// the program and its proof.
+    /// </summary>
+    public const int MaxPrefixes = 3;
+
     /// <summary>Parses an expression. Never throws: errors are in the result.</summary>
     public static ParsedFilter Parse(string text)
     {

@@ -299,8 +299,14 @@ internal ref partial struct Parser
         Token word = Take();
         if (++_depth > FilterParser.MaxDepth)
             return TooDeep(word);
+        if (++_prefixes > FilterParser.MaxPrefixes)
+        {
+            Refuse(DiagnosticTable.FilterPrefixes, word.Span, null, FilterParser.MaxPrefixes);
+            return default;
+        }
         FilterNode? operand = Operand(Allow.Term, Qualifiers.Undefined, -1, out _, out Qualifiers last);
         _depth--;
+        _prefixes--;
         if (operand is null)
             return default;
         TextSpan span = TextSpan.Cover(word.Span, operand.Span);

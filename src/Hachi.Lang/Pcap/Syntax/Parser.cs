@@ -19,7 +19,7 @@ internal ref partial struct Parser(string text, List<SyntaxNode>? log)
 
     private Lexer _lexer = new(text);
     private Token _token;
-    private int _depth;
+    private int _depth, _prefixes;
 
     // Terms of the chains that are being parsed, innermost last.
     private FilterNode[] _terms = [];
