@@ -7,7 +7,7 @@ using Hachi.Lang.Pcap;
 using Hachi.Vm;
 using Hachi.Vm.Jit;
 
-// usage: Hachi.Bench file|engine|compile|vm|vm-compile|seccomp|seccomp-learn|capture|events [--packets N] [--repeats N] [--libpcap-code]
+// usage: Hachi.Bench file|engine|compile|vm|vm-compile|seccomp|seccomp-learn|capture|events|trace [--packets N] [--repeats N] [--libpcap-code]
 if (args.FirstOrDefault() == "vm")
 {
     // usage: Hachi.Bench vm [FOLDER of the benchmark programs] [NAME...] [--repeats N]
@@ -48,6 +48,14 @@ if (args is ["capture", string hachi, ..])
     string captures = Directory.CreateTempSubdirectory("hachi-bench-").FullName;
     CaptureBench.Run(hachi, Number("--packets", 400_000), Number("--rate", 0), captures);
     Directory.Delete(captures, recursive: true);
+    return 0;
+}
+if (args is ["trace", string tracer, ..])
+{
+    // usage: Hachi.Bench trace NATIVE-HACHI [start|code|events|printf|exact]... [--repeats N]
+    string work = Directory.CreateTempSubdirectory("hachi-bench-").FullName;
+    new TraceBench(tracer, work, Number("--repeats", 7)).Run([.. args.Skip(2).TakeWhile(arg => !arg.StartsWith('-'))]);
+    Directory.Delete(work, recursive: true);
     return 0;
 }
 int packets = Number("--packets", 900_000), repeats = Number("--repeats", 5);

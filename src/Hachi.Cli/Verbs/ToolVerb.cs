@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.RegularExpressions;
+using Hachi.Linux.Kernel;
 using Hachi.Text;
 
 namespace Hachi.Cli.Verbs;
@@ -7,14 +9,19 @@ namespace Hachi.Cli.Verbs;
 /// <summary><c>hachi tool</c>: the scripts of ours that answer the usual questions, by name.</summary>
 internal sealed partial class ToolVerb : IVerb
 {
-    private const string Folder = "tools/", Extension = ".bt", NameMark = "$PROBE";
+    private const string Folder = "tools/", OlderFolder = "older/", Extension = ".bt";
 
     private readonly Argument<string?> _name = new("NAME") { Description = "The tool; without one, all are listed", Arity = ArgumentArity.ZeroOrOne };
-    private readonly Argument<string[]> _words = new("ARGS") { Description = "Its argument, if it takes one", Arity = ArgumentArity.ZeroOrMore };
+    private readonly Argument<string[]> _words = new("ARGS") { Description = "Its arguments, if it takes any", Arity = ArgumentArity.ZeroOrMore };
     private readonly Option<string?> _pid = new("-p", "--pid") { Description = "Only this process, where the tool can tell", HelpName = "PID" };
     private readonly Option<string[]> _set = new("--set") { Description = "Another option of the tool, by its long name (may be repeated)", HelpName = "NAME=VALUE" };
     private readonly Option<string?> _command = new("-c") { Description = "Run this command and trace it from its first instruction", HelpName = "COMMAND" };
-    private readonly Option<string> _format = new("-f") { Description = "text or json", DefaultValueFactory = _ => "text", HelpName = "FORMAT" };
+    private readonly Option<string> _format = new("-f") { Description = "text, json or csv", DefaultValueFactory = _ => "text", HelpName = "FORMAT" };
+    private readonly Option<string?> _output = new("-o") { Description = "Write results to this file", HelpName = "FILE" };
+    private readonly Option<bool> _top = new("--top") { Description = "Draw the maps every second, the largest entries first" };
+    private readonly Option<bool> _csv = new("--csv") { Description = "Write comma-separated values" };
+    private readonly Option<bool> _dotnet = new("--dotnet") { Description = "Ask the .NET process given by -p or -c to tell the names of its methods" };
+    private readonly Option<bool> _explain = new("--explain") { Description = "Say what it would do and cost; attach nothing" };
     private readonly Option<string?> _flame = new("--flame") { Description = "Draw the stacks that are counted as a flame graph (SVG)", HelpName = "FILE" };
     private readonly Option<bool> _check = new("--check") { Description = "Compile, verify and load; attach nothing" };
     private readonly Option<bool> _show = new("--show") { Description = "Show the script" };
@@ -25,7 +32,7 @@ internal sealed partial class ToolVerb : IVerb
 
     public string Usage => """
         tool
-        tool NAME [ARGUMENT] [-p PID] [--set NAME=VALUE]... [-c COMMAND] [-f FORMAT] [--flame FILE] [--check] [--show]
+        tool NAME [ARGUMENT...] [-p PID] [--set NAME=VALUE]... [-c COMMAND]
         """;
 
     public string Examples => """
@@ -43,7 +50,7 @@ internal sealed partial class ToolVerb : IVerb
     {
         command.Add(_name);
         command.Add(_words);
-        foreach (Option option in (Option[])[_pid, _set, _command, _format, _flame, _check, _show])
+        foreach (Option option in (Option[])[_pid, _set, _command, _format, _output, _flame, _top, _csv, _dotnet, _explain, _check, _show])
             command.Add(option);
         command.SetAction(parse => parse.GetValue(_name) is { } name ? Run(parse, name, shell) : List(shell));
     }
@@ -52,11 +59,21 @@ internal sealed partial class ToolVerb : IVerb
     public static IReadOnlyList<string> Names { get; } =
         [.. typeof(ToolVerb).Assembly.GetManifestResourceNames().Where(name => name.StartsWith(Folder, StringComparison.Ordinal)).Select(name => name[Folder.Length..^Extension.Length]).Order(StringComparer.Ordinal)];
 
-    /// <summary>The script of a tool.</summary>
+    /// <summary>The script of a tool: of those for several kernels the one for this.</summary>
     public static string Script(string name)
     {
-        using Stream stream = typeof(ToolVerb).Assembly.GetManifestResourceStream(Folder + name + Extension)
-            ?? throw new CommandException($"there is no tool '{name}'", Nearest.To(name, Names) is { } near ? $"did you mean {near}?" : "hachi tool lists them");
+        string script = Read(Folder + name + Extension) ?? throw new CommandException($"there is no tool '{name}'", Nearest.To(name, Names) is { } near ? $"did you mean {near}?" : "hachi tool lists them");
+        return KernelLine().Match(script) is { Success: true } since && IsBefore(since) && Read(OlderFolder + name + Extension) is { } older ? older : script;
+    }
+
+    private static bool IsBefore(Match since) =>
+        new KernelFacts().Version < (uint)(int.Parse(since.Groups[1].ValueSpan, CultureInfo.InvariantCulture) << 16 | int.Parse(since.Groups[2].ValueSpan, CultureInfo.InvariantCulture) << 8);
+
+    private static string? Read(string name)
+    {
+        using Stream? stream = typeof(ToolVerb).Assembly.GetManifestResourceStream(name);
+        if (stream is null)
+            return null;
         using var reader = new StreamReader(stream);
         return reader.ReadToEnd();
     }
@@ -74,23 +91,20 @@ internal sealed partial class ToolVerb : IVerb
     private int Run(ParseResult parse, string name, Shell shell)
     {
         string script = Script(name);
-        string[] words = parse.GetValue(_words) ?? [];
-        bool takesArgument = script.Contains(NameMark, StringComparison.Ordinal);
         if (parse.GetValue(_show))
         {
             shell.Out.Write(script);
             return ExitStatus.Done;
         }
-        if (takesArgument != (words.Length == 1))
-            throw new CommandException(takesArgument ? $"{name} takes one argument" : $"{name} takes no argument: '{words[0]}'", ArgumentLine().Match(script) is { Success: true } line ? line.Groups[1].Value.Trim() : null);
-        if (takesArgument)
-            script = script.Replace(NameMark, words[0], StringComparison.Ordinal);
+        script = Filled(name, script, parse.GetValue(_words) ?? []);
         var args = new List<string> { "trace", "-e", script };
         Pass(parse, _command, "-c", args);
         Pass(parse, _flame, "--flame", args);
+        Pass(parse, _output, "-o", args);
         args.AddRange(["-f", parse.GetValue(_format)!]);
-        if (parse.GetValue(_check))
-            args.Add("--check");
+        foreach (Option<bool> flag in (Option<bool>[])[_check, _explain, _top, _csv, _dotnet])
+            if (parse.GetValue(flag))
+                args.Add(flag.Name);
         args.Add("--");
         HashSet<string> known = [.. OptionLine().Matches(script).Select(match => match.Groups[1].Value)];
         foreach (string setting in (parse.GetValue(_set) ?? []).Concat(parse.GetValue(_pid) is { } pid ? [$"pid={pid}"] : []))
@@ -103,6 +117,22 @@ internal sealed partial class ToolVerb : IVerb
         return Program.Run([.. args], shell);
     }
 
+    /// <summary>The script with its arguments: <c>$NAME</c> stands for the one that a line of its header describes, with what it is when nothing is given.</summary>
+    private static string Filled(string name, string script, string[] words)
+    {
+        Match[] arguments = ArgumentLine().Matches(script).ToArray();
+        if (words.Length > arguments.Length)
+            throw new CommandException($"{name} takes {(arguments.Length == 0 ? "no argument" : arguments.Length == 1 ? "one argument" : $"{arguments.Length} arguments")}: '{words[arguments.Length]}'", "--show prints its script, which begins with what it takes");
+        for (int i = 0; i < arguments.Length; i++)
+        {
+            string? value = i < words.Length ? words[i] : arguments[i].Groups[2] is { Success: true } given ? given.Value : null;
+            if (value is null)
+                throw new CommandException($"{name} takes one argument", $"{arguments[i].Groups[1].Value}: {arguments[i].Groups[3].Value.Trim()}");
+            script = script.Replace("$" + arguments[i].Groups[1].Value, value, StringComparison.Ordinal);
+        }
+        return script;
+    }
+
     private static void Pass(ParseResult parse, Option<string?> option, string name, List<string> args)
     {
         if (parse.GetValue(option) is { } value)
@@ -112,6 +142,9 @@ internal sealed partial class ToolVerb : IVerb
     [GeneratedRegex(@"^// option: (?:-\w )?--(\w+)", RegexOptions.Multiline)]
     private static partial Regex OptionLine();
 
-    [GeneratedRegex(@"^// argument: (.*)$", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^// argument: ([A-Z]+)(?: = (\S.*?))?\s{2,}(.*)$", RegexOptions.Multiline)]
     private static partial Regex ArgumentLine();
+
+    [GeneratedRegex(@"^// .* Linux (\d+)\.(\d+)\.\n")]
+    private static partial Regex KernelLine();
 }

@@ -1,16 +1,16 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Hachi.Cli.Verbs.Tracing;
 using Hachi.Lang.Trace.Check;
 using Hachi.Lang.Trace.Lower;
 using Hachi.Linux.Kernel;
+using Hachi.Linux.Load;
 using Hachi.Linux.Run;
 using Hachi.Linux.Symbols;
 using Hachi.Object;
 using Hachi.Object.Plan;
 using Hachi.Text;
-using Process = System.Diagnostics.Process;
-using ProcessStartInfo = System.Diagnostics.ProcessStartInfo;
 
 namespace Hachi.Cli.Verbs;
 
@@ -21,7 +21,7 @@ internal sealed class TraceVerb : IVerb
     private readonly Option<string[]> _script = new("-e") { Description = "The script itself", HelpName = "SCRIPT" };
     private readonly Option<string?> _command = new("-c") { Description = "Run this command and trace it from its first instruction", HelpName = "COMMAND" };
     private readonly Option<string?> _pid = new("-p", "--pid") { Description = "Trace this process only", HelpName = "PID" };
-    private readonly Option<string> _format = new("-f") { Description = "text or json", DefaultValueFactory = _ => "text", HelpName = "FORMAT" };
+    private readonly Option<string> _format = new("-f") { Description = "text, json or csv", DefaultValueFactory = _ => "text", HelpName = "FORMAT" };
     private readonly Option<string?> _output = new("-o") { Description = "Write results to this file", HelpName = "FILE" };
     private readonly Option<string?> _buffering = new("-B") { Description = "none, line or full: taken for compatibility", HelpName = "MODE" };
     private readonly Option<bool> _quiet = new("-q") { Description = "Say nothing of what is attached" };
@@ -41,6 +41,10 @@ internal sealed class TraceVerb : IVerb
     private readonly Option<bool> _info = new("--info") { Description = "Tell what this kernel can do" };
     private readonly Option<bool> _list = new("-l", "--list") { Description = "List the probes that match a pattern" };
     private readonly Option<bool> _check = new("--check") { Description = "Compile, verify and load the script; attach nothing" };
+    private readonly Option<bool> _explain = new("--explain") { Description = "Say of each probe what it is, how often it may fire, what it costs; attach nothing" };
+    private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Only the costs: instructions, nanoseconds; attach nothing" };
+    private readonly Option<bool> _top = new("--top") { Description = "Draw the maps every second, the largest entries first" };
+    private readonly Option<bool> _csv = new("--csv") { Description = "Write comma-separated values (-f csv)" };
     private readonly Option<bool> _plan = new("--print") { Description = "Print the programs, maps and plan that the script makes" };
     private readonly Option<string?> _flame = new("--flame") { Description = "At the end, draw the stacks that maps are counted by as a flame graph (SVG)", HelpName = "FILE" };
     private readonly Option<bool> _dotnet = new("--dotnet") { Description = "Ask the .NET process given by -p or -c to tell the names of its methods (it writes /tmp/perf-PID.map)" };
@@ -53,7 +57,7 @@ internal sealed class TraceVerb : IVerb
     public string Usage => """
         trace -e SCRIPT [PARAMETER...]
         trace FILE [PARAMETER...]
-        trace -l [PATTERN]
+        trace -l [PATTERN] [-v]
         """;
 
     public string? About => """
@@ -64,12 +68,14 @@ internal sealed class TraceVerb : IVerb
     public string Examples => """
         hachi trace --print -e 'BEGIN { printf("hello\n"); exit(); }'     what the script becomes
         hachi trace --fmt -e 'BEGIN{@=count()}'                           the same script, laid out
+        hachi trace -e 'BEGIN { printf("%d\n", 6 * 7); exit(); }'         run it
+        hachi trace -l 't:syscalls:sys_enter_open*' -v                    probes, with their arguments
         """;
 
     public void Build(Command command, Shell shell)
     {
         command.Add(_words);
-        foreach (Option option in (Option[])[_mode, _filter, .. _ignored, _activation, _info, _script, _command, _pid, _format, _output, _buffering, _quiet, _verbose, _errors, _unsafe, _noWarnings, _include, _list, _check, _plan, _flame, _dotnet, _fmt])
+        foreach (Option option in (Option[])[_mode, _filter, .. _ignored, _activation, _info, _script, _command, _pid, _format, _output, _buffering, _quiet, _verbose, _errors, _unsafe, _noWarnings, _include, _list, _check, _explain, _dryRun, _top, _csv, _plan, _flame, _dotnet, _fmt])
             command.Add(option);
         command.SetAction(parse => Run(parse, shell));
     }
@@ -91,10 +97,11 @@ internal sealed class TraceVerb : IVerb
         (string text, string name, string[] rest) = Script(parse, words, shell);
         if (parse.GetValue(_fmt))
             return Format(text, shell);
-        TraceFormat? format = parse.GetValue(_format) switch { "text" => TraceFormat.Text, "json" => TraceFormat.Json, _ => null };
+        TraceFormat? format = parse.GetValue(_format) switch { "text" => TraceFormat.Text, "json" => TraceFormat.Json, "csv" => TraceFormat.Csv, _ => null };
+        format = parse.GetValue(_csv) ? TraceFormat.Csv : format;
         if (format is null)
-            return shell.Fail($"invalid output format \"{parse.GetValue(_format)}\"", "text or json");
-        using StoppedTarget? target = parse.GetValue(_command) is string line ? StoppedTarget.Start(line) : null;
+            return shell.Fail($"invalid output format \"{parse.GetValue(_format)}\"", "text, json or csv");
+        using StoppedCommand? target = parse.GetValue(_command) is string line ? StoppedCommand.Start(line) : null;
         var options = new TraceOptions
         {
             Parameters = [.. rest.Where(word => !word.StartsWith("--", StringComparison.Ordinal))],
@@ -122,7 +129,7 @@ internal sealed class TraceVerb : IVerb
         return Trace(made.Object, parse, shell, format.Value, options, target);
     }
 
-    private int Trace(BpfObject made, ParseResult parse, Shell shell, TraceFormat format, TraceOptions options, StoppedTarget? target)
+    private int Trace(BpfObject made, ParseResult parse, Shell shell, TraceFormat format, TraceOptions options, StoppedCommand? target)
     {
         using TextWriter? file = parse.GetValue(_output) is string path ? new StreamWriter(shell.OpenOutput(path)) : null;
         CancellationToken interrupted = shell.Interrupted;
@@ -133,9 +140,20 @@ internal sealed class TraceVerb : IVerb
             Pid = options.Pid,
             Target = target?.Pid ?? 0,
             IsQuiet = parse.GetValue(_quiet),
+            Redraw = parse.GetValue(_top) ? TimeSpan.FromSeconds(1) : TimeSpan.Zero,
+            RedrawLines = shell.IsTerminal ? Math.Max(8, Console.WindowHeight - 1) : 24,
+            RedrawStart = shell.IsTerminal ? "\e[H\e[2J" : "\n",
             Attached = () => target?.Continue(),
             ShouldEnd = () => interrupted.IsCancellationRequested || target?.HasEnded == true,
         });
+        if (parse.GetValue(_explain) || parse.GetValue(_dryRun))
+        {
+            if (parse.GetValue(_explain))
+                ScriptCost.Explain(run, made, options.Pid, Processors.Possible, shell);
+            else
+                ScriptCost.Count(run, made, shell);
+            return ExitStatus.Done;
+        }
         if (parse.GetValue(_check))
         {
             shell.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{made.Programs.Length} programs, {made.Plan!.Probes.Length} probes: loaded, not attached"));
@@ -166,7 +184,7 @@ internal sealed class TraceVerb : IVerb
     }
 
     // A script that asks for a pid means the command that it is given.
-    private static Dictionary<string, string?> Named(string[] words, StoppedTarget? target)
+    private static Dictionary<string, string?> Named(string[] words, StoppedCommand? target)
     {
         Dictionary<string, string?> named = words.Where(word => word.StartsWith("--", StringComparison.Ordinal)).Select(word => word[2..].Split('=', 2)).GroupBy(pair => pair[0]).ToDictionary(group => group.Key, group => group.Last().Length > 1 ? group.Last()[1] : null);
         if (target is not null)
@@ -240,53 +258,4 @@ internal sealed class SignalWatch : IDisposable
     }
 
     public void Dispose() => _registrations.ForEach(registration => registration.Dispose());
-}
-
-/// <summary>A command that is stopped before its first instruction.</summary>
-internal sealed class StoppedTarget : IDisposable
-{
-    private readonly Process _process;
-
-    private StoppedTarget(Process process) => _process = process;
-
-    public int Pid => _process.Id;
-
-    public bool HasEnded => _process.HasExited;
-
-    public static StoppedTarget Start(string command)
-    {
-        var start = new ProcessStartInfo("/bin/sh") { UseShellExecute = false };
-        foreach (string word in (string[])["-c", "kill -STOP $$; exec " + command])
-            start.ArgumentList.Add(word);
-        Process process = Process.Start(start) ?? throw new CommandException($"cannot run {command}");
-        for (int i = 0; i < 2000 && !process.HasExited && !IsStopped(process.Id); i++)
-            Thread.Sleep(1);
-        return new StoppedTarget(process);
-    }
-
-    public void Continue()
-    {
-        using Process? kill = Process.Start("kill", ["-CONT", Pid.ToString(CultureInfo.InvariantCulture)]);
-        kill?.WaitForExit();
-    }
-
-    private static bool IsStopped(int pid)
-    {
-        try
-        {
-            string stat = File.ReadAllText($"/proc/{pid}/stat");
-            return stat.AsSpan(stat.LastIndexOf(')') + 2).StartsWith("T");
-        }
-        catch (IOException)
-        {
-            return false;
-        }
-    }
-
-    public void Dispose()
-    {
-        if (!_process.HasExited)
-            _process.Kill();
-        _process.Dispose();
-    }
 }

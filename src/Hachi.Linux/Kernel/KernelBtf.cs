@@ -1,4 +1,7 @@
+using System.Buffers;
 using Hachi.Btf;
+using Hachi.Linux.Sys;
+using Microsoft.Win32.SafeHandles;
 
 namespace Hachi.Linux.Kernel;
 
@@ -27,7 +30,7 @@ public sealed class KernelBtf
         string path = file ?? Path.Combine(Folder, "vmlinux");
         try
         {
-            if (BtfReader.TryRead(File.ReadAllBytes(path), out BtfTypes? types, out reason))
+            if (BtfReader.TryRead(TypesFile.Read(path), out BtfTypes? types, out reason))
                 return new KernelBtf(file is null ? Folder : "", types!);
             reason = $"{path} holds no types: {reason}";
         }
@@ -57,11 +60,45 @@ public sealed class KernelBtf
             return null;
         try
         {
-            return BtfReader.TryRead(File.ReadAllBytes(Path.Combine(_folder, name)), Types, out BtfTypes? types, out _) ? types : null;
+            return BtfReader.TryRead(TypesFile.Read(Path.Combine(_folder, name)), Types, out BtfTypes? types, out _) ? types : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return null;
         }
     }
+}
+
+/// <summary>
+/// The bytes of a file of types. Linux 6.16 lets its own be mapped: then only what is looked at is touched, and nothing is copied; older ones give them a page a call.
+/// </summary>
+internal sealed unsafe class TypesFile : MemoryManager<byte>
+{
+    private readonly MemoryMap _map;
+
+    private TypesFile(MemoryMap map) => _map = map;
+
+    /// <summary>Reads or maps a file.</summary>
+    /// <exception cref="IOException">There is none, or it cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">It must not be read.</exception>
+    public static ReadOnlyMemory<byte> Read(string path)
+    {
+        using SafeFileHandle file = File.OpenHandle(path);
+        long length = RandomAccess.GetLength(file);
+        // The kernel's own never change; another file might, and a map would change with it.
+        if (path.StartsWith("/sys/", StringComparison.Ordinal) && length is > 0 and < int.MaxValue
+            && MemoryMap.CreatePrivate((int)file.DangerousGetHandle(), (nint)length, out _) is { } map)
+            return new TypesFile(map).Memory;
+        return File.ReadAllBytes(path);
+    }
+
+    public override Span<byte> GetSpan() => new(_map.Address, (int)_map.Length);
+
+    public override MemoryHandle Pin(int elementIndex = 0) => new(_map.Address + elementIndex);
+
+    public override void Unpin()
+    {
+    }
+
+    protected override void Dispose(bool disposing) => _map.Dispose();
 }

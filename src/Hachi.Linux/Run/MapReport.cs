@@ -29,6 +29,58 @@ internal sealed class MapReport(ValueText values)
         return text.ToString();
     }
 
+    /// <summary>The largest entries, the largest first, in at most so many lines; what is left out is counted.</summary>
+    public string Top(Map map, PlanMap plan, int lines)
+    {
+        List<Entry> entries = Entries(map, plan, 0);
+        entries.Reverse();
+        var text = new StringBuilder();
+        int used = 0, shown = 0;
+        foreach (Entry entry in entries)
+        {
+            string key = plan.Key is null ? "" : $"[{values.Key(entry.Key, plan.Key)}]", one = $"{plan.Name}{key}: {Value(entry.Value, plan.Value, 0)}";
+            one = one.EndsWith('\n') ? one : one + "\n";
+            used += one.AsSpan().Count('\n');
+            if (used > lines && shown > 0)
+                break;
+            text.Append(one);
+            shown++;
+        }
+        return shown < entries.Count ? text.Append(CultureInfo.InvariantCulture, $"... and {entries.Count - shown} more\n").ToString() : text.ToString();
+    }
+
+    /// <summary>A map as rows of cells: its name, the parts of the key, the value or a bucket.</summary>
+    public List<List<string>> Rows(Map map, PlanMap plan, long top, long divisor)
+    {
+        var rows = new List<List<string>>();
+        foreach (Entry entry in Entries(map, plan, top))
+        {
+            List<string> row = [plan.Name];
+            if (plan.Key is { Kind: PlanKind.Tuple } tuple)
+                row.AddRange(tuple.Members.Select(member => values.Text(entry.Key.AsSpan(member.Offset), member.Type)));
+            else if (plan.Key is { } key)
+                row.Add(values.Key(entry.Key, key));
+            AddValue(rows, row, entry.Value, plan.Value, divisor);
+        }
+        return rows;
+    }
+
+    private void AddValue(List<List<string>> rows, List<string> row, byte[] value, PlanType type, long divisor)
+    {
+        CultureInfo plain = CultureInfo.InvariantCulture;
+        if (type.Kind is PlanKind.Histogram or PlanKind.LinearHistogram)
+        {
+            ulong[] counts = Divided(Counts(value, type), divisor);
+            for (int i = 0; i < counts.Length; i++)
+                if (counts[i] > 0 && Histograms.Bounds(type, i) is var (from, to))
+                    rows.Add([.. row, from?.ToString(plain) ?? "", to?.ToString(plain) ?? "", counts[i].ToString(plain)]);
+        }
+        else if (type.Kind == PlanKind.Stats)
+            rows.Add([.. row, ValueReader.Word(value, 8).ToString(plain), Average(value, type.IsSigned).ToString(plain), ((long)ValueReader.Word(value)).ToString(plain)]);
+        else
+            rows.Add([.. row, Value(value, type, divisor)]);
+    }
+
     /// <summary>One entry as text; empty where there is none.</summary>
     public string One(Map map, PlanMap plan, ReadOnlySpan<byte> key)
     {

@@ -8,8 +8,13 @@ namespace Hachi.Linux.Run;
 internal sealed class PrintFormat
 {
     private readonly List<Part> _parts = [];
+    private readonly StringBuilder _line = new();
 
-    private readonly record struct Part(string Literal, char Conversion, string Flags, int Width, int Precision, bool StarWidth, bool StarPrecision, int Bytes, char Detail);
+    private readonly record struct Part(string Literal, char Conversion, string Flags, int Width, int Precision, bool StarWidth, bool StarPrecision, int Bytes, char Detail)
+    {
+        /// <summary>Whether only the conversion is written, with or without a modifier for 64 bits.</summary>
+        public bool IsPlain { get; } = Flags.Length == 0 && Bytes is 4 or 8 && Conversion is 's' or 'd' or 'i' or 'u';
+    }
 
     public PrintFormat(string format)
     {
@@ -66,9 +71,12 @@ internal sealed class PrintFormat
     }
 
     /// <summary>The text that the format makes of a record's fields.</summary>
-    public string Apply(ReadOnlySpan<byte> record, PlanEvent known, ValueText values)
+    public string Apply(ReadOnlySpan<byte> record, PlanEvent known, ValueText values) => Line(record, known, values).ToString();
+
+    /// <summary>The same without a string; it holds until the next call. This is where a printf's time goes, so the plain conversions write numbers and letters straight there.</summary>
+    public StringBuilder Line(ReadOnlySpan<byte> record, PlanEvent known, ValueText values)
     {
-        var output = new StringBuilder();
+        StringBuilder output = _line.Clear();
         int next = 0;
         foreach (Part part in _parts)
         {
@@ -80,12 +88,28 @@ internal sealed class PrintFormat
             if (next >= known.Fields.Length)
                 break;
             PlanField field = known.Fields[next++];
+            if (part.IsPlain && width == 0 && precision < 0 && TryAppend(output, part.Conversion, record[field.Offset..], field.Type, values))
+                continue;
             string text = One(part, precision, record[field.Offset..], field.Type, values);
             bool left = part.Flags.Contains('-') || width < 0;
             width = Math.Min(Math.Abs(width), 4096);
             output.Append(left ? text.PadRight(width) : part.Flags.Contains('0') && part.Conversion is not ('s' or 'c') ? Zeros(text, width) : text.PadLeft(width));
         }
-        return output.ToString();
+        return output;
+    }
+
+    private static bool TryAppend(StringBuilder output, char conversion, ReadOnlySpan<byte> bytes, PlanType type, ValueText values)
+    {
+        if (conversion == 's')
+            return type.Kind == PlanKind.String && values.TryAppendPlain(output, bytes, type);
+        if (type.Kind == PlanKind.UserSymbol || type.SizeBytes > 8)
+            return false;
+        long number = ValueReader.Number(bytes, type);
+        if (conversion == 'u')
+            output.Append(CultureInfo.InvariantCulture, $"{(ulong)number}");
+        else
+            output.Append(CultureInfo.InvariantCulture, $"{number}");
+        return true;
     }
 
     private static string Zeros(string text, int width)

@@ -9,7 +9,7 @@ using Hachi.Object.Plan;
 namespace Hachi.Linux.Run;
 
 /// <summary>Does what records ask for: one of the plan's actions each.</summary>
-internal sealed class RecordActions
+internal sealed partial class RecordActions
 {
     private const int HeaderBytes = 8;
 
@@ -85,7 +85,9 @@ internal sealed class RecordActions
         PlanEvent known = _plan.Events[(int)number];
         switch (known.Action)
         {
-            case PlanAction.Printf: Text("printf", Format(known, record)); break;
+            case PlanAction.Printf when IsCsv: PrintRow(known, record); break;
+            case PlanAction.Printf when !IsJson: _output.Write(FormatOf(known).Line(record, known, _values)); break;
+            case PlanAction.Printf: Line("printf", ValueText.Quote(Format(known, record))); break;
             case PlanAction.Errorf: Said("ERROR", "errorf", known, Format(known, record)); break;
             case PlanAction.Warnf: Said("WARNING", "warnf", known, Format(known, record)); break;
             case PlanAction.Print: Print(known, record); break;
@@ -133,7 +135,9 @@ internal sealed class RecordActions
     /// <summary>Closes what was written to.</summary>
     public void Close() => _packets.Dispose();
 
-    private string Format(PlanEvent known, ReadOnlySpan<byte> record) => (_formats[known.Id] ??= new PrintFormat(known.Format)).Apply(record, known, _values);
+    private PrintFormat FormatOf(PlanEvent known) => _formats[known.Id] ??= new PrintFormat(known.Format);
+
+    private string Format(PlanEvent known, ReadOnlySpan<byte> record) => FormatOf(known).Apply(record, known, _values);
 
     private void Text(string type, string text)
     {
@@ -174,6 +178,8 @@ internal sealed class RecordActions
             (string type, string data) = _maps.Json(map, plan, top, divisor);
             Line(type, data);
         }
+        else if (IsCsv)
+            _maps.Rows(map, plan, top, divisor).ForEach(WriteRow);
         else
             _output.Write(_maps.Text(map, plan, top, divisor));
     }
@@ -266,7 +272,7 @@ internal sealed class RecordActions
     /// <summary>Prints every map that has something.</summary>
     public void PrintMaps()
     {
-        if (!IsJson)
+        if (!IsJson && !IsCsv)
             _output.Write("\n");
         if (_settings.GetValueOrDefault("print_maps_on_exit") == "0")
             return;
@@ -275,7 +281,7 @@ internal sealed class RecordActions
             if (MapReport.IsEmpty(_loaded.Maps[plan.Map], plan, _cleared.Contains(i)))
                 continue;
             PrintMap(i, 0, 0);
-            if (!IsJson && plan.Value.Kind is PlanKind.Average or PlanKind.Stats or PlanKind.TimeSeries)
+            if (!IsJson && !IsCsv && plan.Value.Kind is PlanKind.Average or PlanKind.Stats or PlanKind.TimeSeries)
                 _output.Write("\n");
         }
     }

@@ -25,6 +25,7 @@ public sealed class TraceRun : IDisposable
     private readonly long[] _due;
     private readonly System.Collections.Concurrent.ConcurrentQueue<string> _signals = new();
     private readonly TextWriter _errors;
+    private long _nextLook, _nextDrawing;
 
     /// <summary>Loads an object; nothing is attached yet.</summary>
     /// <param name="bpf">The object.</param>
@@ -55,7 +56,11 @@ public sealed class TraceRun : IDisposable
             if (probe.Kind == ProbeKind.Interval)
                 _clocks.Add((probe, (long)(ProbeStarter.Period(probe).TotalSeconds * Stopwatch.Frequency)));
         _due = new long[_clocks.Count];
+        _nextDrawing = _options.Redraw > TimeSpan.Zero ? Stopwatch.GetTimestamp() : long.MaxValue;
     }
+
+    /// <summary>The programs and maps in the kernel, for who wants to know what they are.</summary>
+    public LoadedObject Loaded => _loaded;
 
     /// <summary>Status that the script ended with.</summary>
     public int ExitStatus => _actions.ExitStatus;
@@ -141,6 +146,16 @@ public sealed class TraceRun : IDisposable
         _actions.Warn();
         if (count < BatchRecords)
             _actions.Flush();
+        if (now >= _nextDrawing)
+        {
+            _nextDrawing = now + (long)(_options.Redraw.TotalSeconds * Stopwatch.Frequency);
+            _actions.Draw();
+        }
+        if (now >= _nextLook)
+        {
+            _nextLook = now + Stopwatch.Frequency;
+            LookForLost();
+        }
         if (count > 0 || _actions.HasEnded || endsAtOnce)
             return;
         // What a traced process maps changes while it starts.
@@ -178,15 +193,50 @@ public sealed class TraceRun : IDisposable
         CountLost();
     }
 
+    // That something is lost is told within a second, once; how much, by probe, at the end.
+    private void LookForLost()
+    {
+        if (Lost == 0 && ReadLost().Sum(row => (long)row.Count) is > 0 and var lost)
+        {
+            Lost = (ulong)lost;
+            Warn("events are being lost: the ring buffer is full (perf_rb_pages in the config block makes it larger)");
+        }
+    }
+
+    private void Warn(string text)
+    {
+        _actions.Flush();
+        _errors.Write($"WARNING: {text}\n");
+        _errors.Flush();
+    }
+
     private void CountLost()
     {
+        Lost = 0;
+        foreach ((string probe, ulong count) in ReadLost())
+        {
+            Lost += count;
+            if (_options.Format == TraceFormat.Json)
+                _actions.Line("lost_events", string.Create(CultureInfo.InvariantCulture, $"{{\"events\": {count}, \"probe\": {ValueText.Quote(probe)}}}"));
+            else
+                _errors.Write(string.Create(CultureInfo.InvariantCulture, $"WARNING: Lost {count} events: {probe}: the ring buffer was full\n"));
+        }
+        _actions.Flush();
+    }
+
+    // A program counts what it lost; its probe is the first that it is attached to.
+    private List<(string Probe, ulong Count)> ReadLost()
+    {
+        var all = new List<(string, ulong)>();
         if (_plan.Lost < 0)
-            return;
-        foreach ((_, byte[] value) in MapEntries.Of(_loaded.Maps[_plan.Lost]))
-            for (int at = 0; at + 8 <= value.Length; at += 8)
-                Lost += BinaryPrimitives.ReadUInt64LittleEndian(value.AsSpan(at));
-        if (Lost > 0)
-            _errors.Write(string.Create(CultureInfo.InvariantCulture, $"WARNING: Lost {Lost} events: the ring buffer was full\n"));
+            return all;
+        Map map = _loaded.Maps[_plan.Lost];
+        byte[] counts = new byte[map.ValueBytes];
+        if (map.TryGet(new byte[4], counts))
+            for (int program = 0; program * 8 < counts.Length; program++)
+                if (ValueReader.Word(counts, program * 8) is > 0 and var count)
+                    all.Add((_plan.Probes.FirstOrDefault(probe => probe.Program == program)?.Name ?? "", count));
+        return all;
     }
 
     private void SetStart()

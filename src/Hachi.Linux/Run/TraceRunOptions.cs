@@ -8,6 +8,12 @@ public enum TraceFormat
 
     /// <summary>One JSON object a line, with a type and data.</summary>
     Json,
+
+    /// <summary>
+    /// Comma-separated values (RFC 4180): a printf gives its arguments; a map its name, then a column for each part of the key, then the value, for statistics count, average and total, for
+    /// histograms from, to (not included) and count, a row a bucket.
+    /// </summary>
+    Csv,
 }
 
 /// <summary>How a plan is carried out.</summary>
@@ -27,6 +33,15 @@ public sealed record TraceRunOptions
 
     /// <summary>Whether nothing is said of what was attached.</summary>
     public bool IsQuiet { get; init; }
+
+    /// <summary>How often maps are drawn anew, in place of what stood there; zero for never.</summary>
+    public TimeSpan Redraw { get; init; }
+
+    /// <summary>Lines that a drawing may take.</summary>
+    public int RedrawLines { get; init; } = 24;
+
+    /// <summary>What goes before a drawing: on a terminal, what clears it.</summary>
+    public string RedrawStart { get; init; } = "";
 
     /// <summary>Told once everything is attached: a stopped target may go on.</summary>
     public Action? Attached { get; init; }

@@ -31,6 +31,9 @@ internal static unsafe partial class Syscall
     public static readonly int Fstatfs = s_isArm ? 44 : 138;
     public static readonly int Ppoll = s_isArm ? 73 : 271;
 
+    public static readonly int Ptrace = s_isArm ? 117 : 101;
+    public static readonly int Wait4 = s_isArm ? 260 : 61;
+    public static readonly int Kill = s_isArm ? 129 : 62;
     public static readonly int Statx = s_isArm ? 291 : 332;
     public static readonly int Fsopen = 430;
     public static readonly int Fsconfig = 431;

@@ -56,7 +56,7 @@ internal sealed class ObjectMaker(CheckedScript script, IKernelFacts facts, List
         if (_places.TryGetValue(".warnings", out int warnings))
             _maps[warnings] = _maps[warnings] with { ValueSize = (uint)Math.Max(8, 8 * _events.Count(each => each.Action == PlanAction.Counted)) };
         if (_places.TryGetValue(".lost", out int lost))
-            _maps[lost] = _maps[lost] with { MaxEntries = (uint)Math.Max(1, programs.Count) };
+            _maps[lost] = _maps[lost] with { ValueSize = (uint)Math.Max(1, programs.Count) * 8 };
         byte[] types = new SourceTypes(Script.Text, Script.Options.Name).Describe(programs, _origins);
         return new BpfObject
         {
@@ -160,9 +160,12 @@ internal sealed class ObjectMaker(CheckedScript script, IKernelFacts facts, List
         return index;
     }
 
-    public int Ring => Own(".ring", () => new MapSpec(".ring", MapType.Ringbuf, 0, 0, RingBytes));
+    public int Ring => Own(".ring", () => new MapSpec(".ring", MapType.Ringbuf, 0, 0, RingSize));
 
-    public int Lost => Own(".lost", () => new MapSpec(".lost", MapType.PercpuArray, 4, 8, 1));
+    // A power of two of at least a page, as the kernel wants it.
+    private uint RingSize => Script.Settings.Number("perf_rb_pages") is > 0 and var pages ? System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Min(pages, 1 << 18) * 4096) : RingBytes;
+
+    public int Lost => Own(".lost", () => new MapSpec(".lost", MapType.Array, 4, 8, 1));
 
     public int Stacks => Own(".stacks", () => new MapSpec(".stacks", MapType.StackTrace, 4, StackFrames * 8, (uint)Math.Min(4096, Script.Settings.Number("max_map_keys"))));
 

@@ -31,20 +31,43 @@ internal sealed partial class ProgramLowering
             _f.Write(found, first);
             _f.Goto(update);
             _f.Start(miss);
-            _f.Call(Helper.MapUpdateElem, _f.MapAddress(index), AddressOf(key), NewValue(map.Value.SizeBytes), _f.Const(NoExist));
-            int second = _f.MapLookup(index, AddressOf(key)), made = _f.NewBlock(), full = _f.NewBlock();
-            _f.Branch(CompareOp.Jne, second, _f.Const(0), made, full);
-            _f.Start(full);
-            Warn(MapFull, at);
-            _f.Goto(end);
-            _f.Start(made);
-            _f.Write(found, second);
-            _f.Goto(update);
+            int full = _f.NewBlock();
+            if (map.Value.Kind is TypeKind.Count or TypeKind.Sum or TypeKind.Average or TypeKind.Stats or TypeKind.Min or TypeKind.Max)
+            {
+                // Another processor may have added the key meanwhile: an update sets what this one has, which is still nothing.
+                int refused = _f.Call(Helper.MapUpdateElem, _f.MapAddress(index), AddressOf(key), FirstValue(map.Value, value), _f.Const(0));
+                _f.Branch(CompareOp.Jne, refused, _f.Const(0), full, end);
+                _f.Start(full);
+                Warn(MapFull, at);
+                _f.Goto(end);
+            }
+            else
+            {
+                _f.Call(Helper.MapUpdateElem, _f.MapAddress(index), AddressOf(key), NewValue(map.Value.SizeBytes), _f.Const(NoExist));
+                int second = _f.MapLookup(index, AddressOf(key)), made = _f.NewBlock();
+                _f.Branch(CompareOp.Jne, second, _f.Const(0), made, full);
+                _f.Start(full);
+                Warn(MapFull, at);
+                _f.Goto(end);
+                _f.Start(made);
+                _f.Write(found, second);
+                _f.Goto(update);
+            }
         }
         _f.Start(update);
         Change(map.Value, keys is null ? first : _f.Read(found), value, bucket, end);
         _f.Goto(end);
         _f.Start(end);
+    }
+
+    // What stands in a new entry after its first event: the number, if there is one, and how many there were.
+    private int FirstValue(TraceType type, int value)
+    {
+        Place first = Temp(type.SizeBytes, _program.Item);
+        _f.Store(8, first.Address, first.Offset, type.Kind == TypeKind.Count ? _f.Const(1) : value);
+        if (type.Kind is not (TypeKind.Count or TypeKind.Sum))
+            _f.Store(8, first.Address, first.Offset + 8, _f.Const(1));
+        return AddressOf(first);
     }
 
     // What a new entry begins with: zeros.
@@ -145,14 +168,25 @@ internal sealed partial class ProgramLowering
         _f.Write(result, _f.AddConst(value, 1));
         _f.Goto(end);
         _f.Start(large);
-        int rest = value, log = _f.Const(0);
+        int rest = _f.NewVariable(), sum = _f.NewVariable();
+        _f.Write(rest, value);
+        _f.Write(sum, _f.Const(0));
         for (int step = 32; step > 0; step /= 2)
         {
-            int upper = _f.ShiftRight(rest, _f.Const(step));
-            log = _f.Add(log, _f.Select(CompareOp.Jne, upper, _f.Const(0), _f.Const(step), _f.Const(0)));
+            // A comparison with a constant saves the shift where it is not needed; of 32 bits the constant does not fit.
+            int now = _f.Read(rest), upper = step == 32 ? _f.ShiftRight(now, _f.Const(step)) : -1, big = _f.NewBlock(), next = _f.NewBlock();
+            if (step == 32)
+                _f.Branch(CompareOp.Jne, upper, _f.Const(0), big, next);
+            else
+                _f.Branch(CompareOp.Jlt, now, _f.Const(1L << step), next, big);
+            _f.Start(big);
             if (step > 1)
-                rest = _f.Select(CompareOp.Jne, upper, _f.Const(0), upper, rest);
+                _f.Write(rest, step == 32 ? upper : _f.ShiftRight(now, _f.Const(step)));
+            _f.Write(sum, _f.AddConst(_f.Read(sum), step));
+            _f.Goto(next);
+            _f.Start(next);
         }
+        int log = _f.Read(sum);
         int bucket = _f.AddConst(log, 2);
         if (bits > 0)
         {

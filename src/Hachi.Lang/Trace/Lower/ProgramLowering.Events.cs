@@ -167,12 +167,7 @@ internal sealed partial class ProgramLowering
         int has = _f.NewBlock(), lost = _f.NewBlock(), done = _f.NewBlock();
         _f.Branch(CompareOp.Jne, taken, _f.Const(0), has, lost);
         _f.Start(lost);
-        int key = _f.NewSlot(4, 4);
-        _f.Store(4, _f.SlotAddress(key), 0, _f.Const(_index));
-        int counter = _f.MapLookup(_object.Lost, _f.SlotAddress(key)), count = _f.NewBlock();
-        _f.Branch(CompareOp.Jne, counter, _f.Const(0), count, done);
-        _f.Start(count);
-        _f.Store(8, counter, 0, _f.AddConst(_f.Load(8, counter), 1));
+        _f.AtomicAdd(8, _f.MapValueAddress(_object.Lost, _index * 8), 0, _f.Const(1));
         _f.Goto(done);
         _f.Start(has);
         record = new Place(taken, 0, AddressSpace.Own);

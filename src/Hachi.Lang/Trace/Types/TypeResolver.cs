@@ -11,15 +11,18 @@ internal sealed class TypeResolver
     private readonly Dictionary<string, CType> _defined = new(StringComparer.Ordinal);
     private readonly Dictionary<CType, StructType> _layouts = [];
     private readonly Dictionary<string, (EnumType Enum, long Value)> _constants = new(StringComparer.Ordinal);
+    private readonly Lazy<KernelTypes?> _kernel;
 
     public TypeResolver(Script script, IKernelFacts facts, Func<Expr, long?> constant)
     {
-        Kernel = facts.Types is null ? null : new KernelTypes(facts.Types);
+        // Most scripts name no type of the kernel; reading them would be most of the start.
+        _kernel = new Lazy<KernelTypes?>(() => facts.Types is null ? null : new KernelTypes(facts.Types), isThreadSafe: false);
         foreach (TypeItem item in script.Items.OfType<TypeItem>())
             Define(item.Type, constant, 0);
     }
 
-    public KernelTypes? Kernel { get; }
+    /// <summary>The kernel's types, read when somebody asks; null when it gives none.</summary>
+    public KernelTypes? Kernel => _kernel.Value;
 
     /// <summary>An enumerator of the script or the kernel.</summary>
     public (EnumType Enum, long Value)? Constant(string name) => _constants.TryGetValue(name, out (EnumType, long) own) ? own : Kernel?.Enumerator(name);

@@ -124,7 +124,7 @@ public sealed record RunPlan
     /// <summary>Index of the ring buffer in the object, or -1.</summary>
     public int Ring { get; init; } = -1;
 
-    /// <summary>Index of the per-CPU array with the number of lost records, one entry for each of <see cref="Probes"/>' programs; or -1.</summary>
+    /// <summary>Index of the array whose one value has the number of lost records of each program, 8 bytes each; or -1.</summary>
     public int Lost { get; init; } = -1;
 
     /// <summary>Index of the map of stacks, or -1.</summary>

@@ -3,7 +3,7 @@ using Hachi.Btf;
 using Hachi.Btf.Print;
 using Hachi.Object.Plan;
 
-namespace Hachi.Cli.Verbs;
+namespace Hachi.Cli.Verbs.Tracing;
 
 /// <summary>The probes of this machine that match a pattern, with their arguments where they are asked for: <c>hachi trace -l</c>.</summary>
 /// <param name="facts">What can be probed.</param>

@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Hachi.Tests.Tracing;
+
+/// <summary>What must not happen: attaching where only looking was asked for, and leaving something behind.</summary>
+public sealed class SafetyTests
+{
+    private const string Script = "tracepoint:syscalls:sys_enter_getppid /pid == 1/ { @ = count(); } profile:hz:1 /pid == 1/ { @p = count(); } rawtracepoint:sys_enter /pid == 1/ { @r = count(); } interval:ms:50 { exit(); }";
+
+    private static readonly string[] s_attaching = ["BPF_LINK_CREATE", "BPF_RAW_TRACEPOINT_OPEN", "BPF_PROG_ATTACH", "PERF_EVENT_IOC_SET_BPF", "perf_event_open("];
+
+    [Theory]
+    [InlineData("--check", false)]
+    [InlineData("--explain", false)]
+    [InlineData("--dry-run", false)]
+    [InlineData("-q", true)]
+    public void Only_a_run_attaches(string option, bool attaches)
+    {
+        Tools.NeedRoot();
+        string strace = Tools.Need("strace"), log = Path.GetTempFileName();
+        try
+        {
+            Tools.RunOk(strace, ["-f", "-qq", "-o", log, "-e", "trace=bpf,perf_event_open,ioctl", .. Hachi, "trace", option, "-e", Script]);
+            string calls = File.ReadAllText(log);
+            Assert.Contains("BPF_PROG_LOAD", calls);
+            Assert.Equal(attaches, s_attaching.Any(calls.Contains));
+        }
+        finally
+        {
+            File.Delete(log);
+        }
+    }
+
+    [Fact]
+    public void Who_is_killed_leaves_nothing_attached()
+    {
+        Tools.NeedRoot();
+        string bpftool = Tools.Need("bpftool");
+        // What the programs are called by nobody else.
+        string mark = "hachi_" + Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
+        using Process work = Process.Start(new ProcessStartInfo(Workload.Program, ["sleep", "3000"]))!;
+        using Process tracer = Process.Start(new ProcessStartInfo("dotnet", [.. Hachi[1..], "trace", "-e", $"uprobe:{Workload.Program}:work_sleep /pid == {work.Id}/ {{ @{mark} = count(); }} tracepoint:syscalls:sys_enter_getppid /pid == {work.Id}/ {{ @{mark} = count(); }}"]) { RedirectStandardError = true })!;
+        try
+        {
+            Assert.StartsWith("Attached 2", tracer.StandardError.ReadLine(), StringComparison.Ordinal);
+            Assert.Contains("AT_" + mark[..8], Tools.RunOk(bpftool, ["map", "show"]).Text);
+            tracer.Kill();
+            tracer.WaitForExit();
+            for (int i = 0; i < 100 && Tools.RunOk(bpftool, ["map", "show"]).Text.Contains("AT_" + mark[..8], StringComparison.Ordinal); i++)
+                Thread.Sleep(50);
+            Assert.DoesNotContain("AT_" + mark[..8], Tools.RunOk(bpftool, ["map", "show"]).Text);
+            Assert.DoesNotContain(Workload.Program, Tools.RunOk(bpftool, ["perf", "show"]).Text);
+        }
+        finally
+        {
+            if (!tracer.HasExited)
+                tracer.Kill();
+            work.Kill();
+            work.WaitForExit();
+        }
+    }
+
+    [Fact]
+    public void A_process_name_full_of_escape_sequences_is_shown_escaped()
+    {
+        Tools.NeedRoot();
+        string folder = Directory.CreateTempSubdirectory("hachi-name-").FullName;
+        try
+        {
+            string program = Path.Combine(folder, "a\e[31mred");
+            File.Copy(Workload.Program, program);
+            CommandRun run = CommandRun.Hachi("trace", "-q", "-e", "tracepoint:syscalls:sys_enter_getppid /pid == cpid/ { printf(\"%s %-12s|\\n\", comm, comm); @[comm] = count(); }", "-c", $"'{program}' calls 1");
+            Assert.DoesNotContain('\e', run.Text);
+            Assert.Contains(@"a\x1b[31mred", run.Text);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void A_command_is_traced_from_its_first_instruction_and_nothing_before_it()
+    {
+        Tools.NeedRoot();
+        CommandRun run = CommandRun.Hachi("trace", "-q", "-e", "tracepoint:syscalls:sys_enter_getppid /pid == cpid/ { @calls = count(); } tracepoint:syscalls:sys_enter_execve /pid == cpid/ { @execs = count(); } tracepoint:syscalls:sys_enter_brk /pid == cpid/ { @first = count(); }", "-c", $"{Workload.Program} calls 100000");
+        Assert.True(run.Status == 0, run.Error);
+        Assert.Contains("@calls: 100000\n", run.Text);
+        Assert.Contains("@first: ", run.Text);
+        Assert.DoesNotContain("@execs", run.Text);
+    }
+
+    private static string[] Hachi => ["dotnet", Path.Combine(AppContext.BaseDirectory, "Hachi.Cli.dll")];
+}
