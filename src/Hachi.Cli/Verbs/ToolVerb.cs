@@ -60,10 +60,13 @@ internal sealed partial class ToolVerb : IVerb
         [.. typeof(ToolVerb).Assembly.GetManifestResourceNames().Where(name => name.StartsWith(Folder, StringComparison.Ordinal)).Select(name => name[Folder.Length..^Extension.Length]).Order(StringComparer.Ordinal)];
 
     /// <summary>The script of a tool: of those for several kernels the one for this.</summary>
-    public static string Script(string name)
+    public static string Script(string name) => Script(name, isForOlder: false);
+
+    /// <summary>The same; for older kernels where that is asked for.</summary>
+    internal static string Script(string name, bool isForOlder)
     {
         string script = Read(Folder + name + Extension) ?? throw new CommandException($"there is no tool '{name}'", Nearest.To(name, Names) is { } near ? $"did you mean {near}?" : "hachi tool lists them");
-        return KernelLine().Match(script) is { Success: true } since && IsBefore(since) && Read(OlderFolder + name + Extension) is { } older ? older : script;
+        return KernelLine().Match(script) is { Success: true } since && (isForOlder || IsBefore(since)) && Read(OlderFolder + name + Extension) is { } older ? older : script;
     }
 
     private static bool IsBefore(Match since) =>

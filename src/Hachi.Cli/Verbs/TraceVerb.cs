@@ -5,7 +5,6 @@ using Hachi.Cli.Verbs.Tracing;
 using Hachi.Lang.Trace.Check;
 using Hachi.Lang.Trace.Lower;
 using Hachi.Linux.Kernel;
-using Hachi.Linux.Load;
 using Hachi.Linux.Run;
 using Hachi.Linux.Symbols;
 using Hachi.Object;

@@ -9,10 +9,11 @@ using Hachi.Uapi;
 namespace Hachi.Linux.Run;
 
 /// <summary>Names of what programs know as numbers: symbols, users, control groups, errors.</summary>
-internal sealed class Names(RunPlan plan, Map? stacks)
+internal sealed class Names(RunPlan plan, Map? stacks) : IDisposable
 {
     private readonly KernelSymbols _kernel = new();
     private readonly ProcessSymbols _processes = new();
+    private bool _isWatching;
     private Dictionary<ulong, string>? _groups;
     private Dictionary<uint, string>? _users;
 
@@ -73,8 +74,18 @@ internal sealed class Names(RunPlan plan, Map? stacks)
             : Hex(address);
     }
 
-    /// <summary>Reads what a process maps, so that its functions are named when it is gone.</summary>
-    public void Remember(int pid) => _processes.Remember(pid);
+    /// <summary>Follows what a process maps, so that its functions are named when it is gone.</summary>
+    public void Watch(int pid) => _isWatching |= _processes.Watch(pid);
+
+    /// <summary>Reads what a process maps, where that could not be followed.</summary>
+    public void Remember(int pid)
+    {
+        if (!_isWatching)
+            _processes.Remember(pid);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _processes.Dispose();
 
     public string UserName(uint id)
     {

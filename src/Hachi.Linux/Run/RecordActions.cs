@@ -61,7 +61,14 @@ internal sealed partial class RecordActions
         return graph;
     }
 
-    /// <summary>Reads what a process maps, so that its functions are named when it is gone.</summary>
+    /// <summary>Follows what a process maps, so that its functions are named when it is gone; only where the script shows user stacks or symbols.</summary>
+    public void Watch(int pid)
+    {
+        if (_plan.Stacks >= 0 || _plan.Events.Any(known => known.Fields.Any(field => field.Type.Kind == PlanKind.UserSymbol)))
+            _names.Watch(pid);
+    }
+
+    /// <summary>Reads what a process maps, where that could not be followed.</summary>
     public void Remember(int pid) => _names.Remember(pid);
 
     /// <summary>The last records are those of the end probes.</summary>
@@ -133,7 +140,11 @@ internal sealed partial class RecordActions
     }
 
     /// <summary>Closes what was written to.</summary>
-    public void Close() => _packets.Dispose();
+    public void Close()
+    {
+        _packets.Dispose();
+        _names.Dispose();
+    }
 
     private PrintFormat FormatOf(PlanEvent known) => _formats[known.Id] ??= new PrintFormat(known.Format);
 

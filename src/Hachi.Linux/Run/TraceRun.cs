@@ -81,6 +81,8 @@ public sealed class TraceRun : IDisposable
         else if (!_options.IsQuiet)
             _errors.Write(string.Create(CultureInfo.InvariantCulture, $"Attached {attached} probe{(attached == 1 ? "" : "s")}\n"));
         _errors.Flush();
+        if (_options.Pid > 0 || _options.Target > 0)
+            _actions.Watch(_options.Pid > 0 ? _options.Pid : _options.Target);
         _options.Attached?.Invoke();
         for (int i = 0; i < _due.Length; i++)
             _due[i] = Stopwatch.GetTimestamp() + _clocks[i].PeriodTicks;

@@ -9,15 +9,15 @@ namespace Hachi.Linux.Symbols;
 /// Names in the address spaces of processes: of the files that they map, and of code that a runtime made and told in a perf map. What is mapped is read when a
 /// process is first asked for, and again when an address is in nothing known; a process that is gone by then keeps what was read.
 /// </summary>
-public sealed class ProcessSymbols
+public sealed class ProcessSymbols : IDisposable
 {
     private const int PathColumn = 73, MapLineMax = 1 << 16;
 
     private readonly Dictionary<int, List<Region>> _regions = [];
     private readonly Dictionary<(string Device, ulong Inode), ModuleSymbols> _modules = [];
     private readonly Dictionary<int, (DateTime Written, SymbolTable Table)> _perfMaps = [];
-
-    private readonly record struct Region(ulong Start, ulong End, ulong Offset, string Device, ulong Inode, string Path);
+    private MappingWatch? _watch;
+    private int _watched;
 
     /// <summary>The name that an address of a process belongs to; null where nobody knows.</summary>
     public Symbol? Find(int pid, ulong address)
@@ -43,8 +43,33 @@ public sealed class ProcessSymbols
             _regions[pid] = regions;
     }
 
+    /// <summary>Follows what a process maps, and what its threads and children do, from now on: then nothing has to be read while it lives.</summary>
+    /// <returns>False when this process may not (CAP_PERFMON): then <see cref="Remember"/> has to be called while it lives.</returns>
+    public bool Watch(int pid)
+    {
+        _watch ??= MappingWatch.Start(pid);
+        _watched = pid;
+        Remember(pid);
+        return _watch is not null;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _watch?.Dispose();
+
+    // What is mapped over something else takes its place.
+    private void Add(int pid, Region region)
+    {
+        if (!_regions.TryGetValue(pid, out List<Region>? known))
+            _regions[pid] = known = [];
+        known.RemoveAll(other => other.Start < region.End && region.Start < other.End);
+        int at = known.FindIndex(other => other.Start > region.Start);
+        known.Insert(at < 0 ? known.Count : at, region);
+    }
+
     private Region? FindRegion(int pid, ulong address)
     {
+        if (_watch?.Read(Add) == false)
+            Remember(_watched);
         if (_regions.TryGetValue(pid, out List<Region>? known) && Within(known, address) is { } found)
             return found;
         Remember(pid);

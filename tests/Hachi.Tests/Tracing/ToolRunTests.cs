@@ -25,7 +25,7 @@ public sealed class ToolRunTests
     [InlineData("memleak", "leak", @"^\]: 12345$")]
     [InlineData("tcptop", "tcp 47812", @"^@sent\[\d+, hachi_work, 127\.0\.0\.1, 47812\]: 100000$")]
     [InlineData("tcpconnect", "tcp 47813", @"^\d+ +hachi_work +127\.0\.0\.1 +47813$")]
-    [InlineData("tcplife", "tcp 47814", @"^\d+ +hachi_work +127\.0\.0\.1 +\d+ +127\.0\.0\.1 +47814 +10000[01] +0 [2-9]\d+$")]
+    [InlineData("tcplife", "tcp 47814", @"^\d+ +hachi_work +127\.0\.0\.1 +\d+ +127\.0\.0\.1 +47814 +10000[0-2] +[01] +\d{2,}$")]
     [InlineData("capable", "capability", @"^\d+ +0 +\d+ +hachi_work +23 +0$")]
     public void A_tool_sees_its_event(string tool, string work, string expected)
     {
@@ -38,7 +38,7 @@ public sealed class ToolRunTests
     [InlineData("funccount", "uprobe:FILE:work_cal*", "call 50", @"^@\[uprobe:.*:work_called\]: 50$")]
     [InlineData("argdist", "uprobe:FILE:work_called", "call 50", @"^\[4, 8\) +50 \|@+\|$")]
     [InlineData("funclatency", "FILE:work_sleep", "sleep 20", @"^\[8M, 16M\) +\d+ \|@+")]
-    [InlineData("stackcount", "uprobe:FILE:work_called", "call 50", @"^ +main\+\d+$")]
+    [InlineData("stackcount", "uprobe:FILE:work_called", "call 50", @"^ +work_called\+0$")]
     [InlineData("trace", "uprobe:FILE:work_called|\"n=%d\", arg0", "call 1", @"^\d+ +(\d+) +\1 +hachi_work +n=7$")]
     [InlineData("sslsniff", "FILE", "ssl", @"^\d+ +\d+ +hachi_work +write +15 secret question$")]
     [InlineData("sslsniff", "FILE", "ssl", @"^\d+ +\d+ +hachi_work +read +13 secret answer$")]
@@ -62,9 +62,18 @@ public sealed class ToolRunTests
     {
         Tools.NeedRoot();
         string bash = Tools.Need("bash");
-        CommandRun run = CommandRun.Hachi("tool", "bashreadline", bash, "-c", $"sh -c 'echo echo hachi_line | {bash} --norc --noprofile -i 2>/dev/null'");
-        Assert.True(run.Status == 0, run.Error);
-        Assert.Matches(@"(?m)^\d+ +\d+ +echo hachi_line$", run.Text);
+        string input = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(input, "true hachi_line\nexit\n");
+            CommandRun run = CommandRun.Hachi("tool", "bashreadline", bash, "-c", $"{bash} --norc --noprofile -i < {input} > /dev/null 2>&1");
+            Assert.True(run.Status == 0, run.Error);
+            Assert.Matches(@"(?m)^\d+ +\d+ +true hachi_line$", run.Text);
+        }
+        finally
+        {
+            File.Delete(input);
+        }
     }
 
     private static string[] Run(string tool, string[] arguments, string work)

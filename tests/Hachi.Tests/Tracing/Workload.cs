@@ -20,13 +20,17 @@ internal static class Workload
         #include <time.h>
         #include <unistd.h>
 
-        static long now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec * 1000L + t.tv_nsec / 1000000; }
         __attribute__((noinline)) int SSL_write(void *s, const void *data, int n) { __asm__ volatile("nop; nop; nop; nop; nop" :: "r"(s), "r"(data), "r"(n) : "memory"); return n; }
         __attribute__((noinline)) int SSL_read(void *s, void *data, int n) { __asm__ volatile("nop; nop; nop; nop; nop" ::: "memory"); strcpy(data, "secret answer"); return 13; }
         __attribute__((noinline)) long work_called(long n) { __asm__ volatile("nop; nop; nop; nop; nop" ::: "memory"); return n + 1; }
         __attribute__((noinline)) void *work_thread(void *p) { return p; }
-        __attribute__((noinline)) long work_spin(long ms) { volatile long n = 0; for (long end = now() + ms; now() < end;) n++; return n; }
-        __attribute__((noinline)) long work_sleep(long ms) { long r = usleep(ms * 1000); __asm__ volatile("" ::: "memory"); return r + 1; }
+        __attribute__((noinline)) long work_spin(long ms) { volatile long n = 0; for (long end = clock() + ms * 1000; clock() < end;) for (int i = 0; i < 10000; i++) n++; return n; }
+        __attribute__((noinline)) long work_sleep(long ms) {
+            struct timespec t = { 0, ms * 1000000 };
+            long r = SYS_nanosleep;
+            __asm__ volatile("syscall" : "+a"(r) : "D"(&t), "S"(0) : "rcx", "r11", "memory");
+            return r + 1;
+        }
         __attribute__((noinline)) void *work_leak(long n) { void *p = malloc(n); __asm__ volatile("" : : "r"(p) : "memory"); return p; }
 
         static int tcp(int port, int bytes)
