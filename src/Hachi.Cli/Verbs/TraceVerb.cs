@@ -204,7 +204,7 @@ internal sealed class TraceVerb : IVerb
     private static int Features(Shell shell)
     {
         var facts = new KernelFacts();
-        shell.Out.WriteLine("Kernel: " + facts.VersionText);
+        shell.Out.WriteLine("Kernel: " + KernelFacts.VersionText);
         foreach ((string name, bool has) in ((string, bool)[])
             [("btf", facts.Types is not null), ("kprobe_multi", facts.HasMultiProbes(ProbeKind.Kprobe)), ("uprobe_multi", facts.HasMultiProbes(ProbeKind.Uprobe)), ("kprobe_session", false), ("dwarf", false),
              ("kprobe", facts.Expand(ProbeKind.Kprobe, "", "vfs_read") is { Count: > 0 }), ("iter", facts.Types?.Find(Btf.BtfKind.Struct, "bpf_iter__task") > 0)])

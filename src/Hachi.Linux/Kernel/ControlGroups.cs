@@ -59,7 +59,7 @@ internal static unsafe class ControlGroups
                 : ((ulong)*(uint*)(answer + MajorOffset) << 20 | *(uint*)(answer + MinorOffset), *(ulong*)(answer + InodeOffset));
     }
 
-    private static IEnumerable<string> Lines(string path)
+    private static string[] Lines(string path)
     {
         try
         {

@@ -75,7 +75,7 @@ public sealed class KernelFacts(string? traceable = null) : IKernelFacts
     public ulong? AddressOf(string? file, string symbol) => file is null ? Kallsyms.AddressOf(symbol) : null;
 
     /// <summary>The kernel's version as it names itself.</summary>
-    public string VersionText => Read("/proc/sys/kernel/osrelease")?.Trim() ?? "";
+    public static string VersionText => Read("/proc/sys/kernel/osrelease")?.Trim() ?? "";
 
     /// <inheritdoc/>
     public (ulong Device, ulong Inode)? ProcessNamespace { get; } = ControlGroups.ProcessNamespace();

@@ -9,7 +9,7 @@ using Hachi.Object.Plan;
 namespace Hachi.Linux.Run;
 
 /// <summary>Does what records ask for: one of the plan's actions each.</summary>
-internal sealed partial class RecordActions
+internal sealed partial class RecordActions : IDisposable
 {
     private const int HeaderBytes = 8;
 
@@ -140,7 +140,7 @@ internal sealed partial class RecordActions
     }
 
     /// <summary>Closes what was written to.</summary>
-    public void Close()
+    public void Dispose()
     {
         _packets.Dispose();
         _names.Dispose();
@@ -309,7 +309,10 @@ internal sealed class PacketFiles : IDisposable
         {
             try
             {
-                var stream = new FileStream(path, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+                var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
+                if (!OperatingSystem.IsWindows())
+                    options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+                var stream = new FileStream(path, options);
                 file = CaptureWriter.Create(stream, CaptureFormat.Pcap, LinkType.Raw, nanoseconds: true);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)

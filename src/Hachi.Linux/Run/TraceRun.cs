@@ -305,7 +305,7 @@ public sealed class TraceRun : IDisposable
         foreach (Link link in _links)
             link.Dispose();
         _links.Clear();
-        _actions.Close();
+        _actions.Dispose();
         _ring?.Dispose();
         _loaded.Dispose();
     }
