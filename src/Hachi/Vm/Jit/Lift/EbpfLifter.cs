@@ -26,7 +26,7 @@ internal sealed partial class EbpfLifter
     private LiftFacts _facts = null!;
     private IrFunction _f = null!;
     private IrArithmetic _make = null!;
-    private bool _isMain;
+    private bool _isMain, _sharesFrames;
     private int _start, _block;
     private int[] _exit = []; // variables at the end of each flow block, a row a block
     private bool[] _isLifted = [];
@@ -46,11 +46,18 @@ internal sealed partial class EbpfLifter
     public static IrFunction[] LiftProgram(EbpfCode code, LiftFacts facts)
     {
         EbpfLifter lifter = t_instance ??= new EbpfLifter();
+        lifter._sharesFrames = false;
         var functions = new IrFunction[code.Functions.Length + (code.CallsMain ? 1 : 0)];
         for (int i = 0; i < functions.Length; i++)
         {
             functions[i] = lifter.FunctionAt(i);
             lifter.Run(functions[i], code, i < code.Functions.Length ? code.Functions[i] : 0, facts, i == 0);
+            if (lifter._stack.Strays && functions.Length > 1 && !lifter._sharesFrames)
+            {
+                lifter._sharesFrames = true; // from the first function again: each sees what the others' frames hold
+                i = -1;
+                continue;
+            }
             lifter._proofs.Decide(functions[i], facts);
         }
         return functions;
@@ -73,7 +80,7 @@ internal sealed partial class EbpfLifter
         (_f, _code, _start, _facts, _isMain) = (f, code, start, facts, isMain);
         _make = new IrArithmetic(f);
         _flow.Compute(code, start);
-        _stack.Compute(code);
+        _stack.Compute(code, _sharesFrames);
         Reserve(_flow.Count);
         FillUses();
         _flow.ComputeLiveness();

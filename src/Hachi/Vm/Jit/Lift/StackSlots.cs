@@ -25,7 +25,7 @@ internal sealed class StackSlots
     private int[] _accessAt = [], _entry = []; // by instruction: 1 + offset; by block: its registers
     private byte[] _accessSize = [];
     private bool[] _isEntered = [];
-    private bool _escapes;
+    private bool _escapes, _isAlone;
 
     /// <summary>For functions of one flow graph after the other.</summary>
     /// <param name="flow">The flow graph.</param>
@@ -33,11 +33,15 @@ internal sealed class StackSlots
     public StackSlots(Flow flow, Func<int, int, int> keyBytes) => (_flow, _keyBytes) = (flow, keyBytes);
 
     /// <summary>Looks through a function, which the flow graph shows already.</summary>
-    public void Compute(EbpfCode code)
+    /// <param name="code">The program.</param>
+    /// <param name="isShared">Whether a function of the program reaches outside its frame: then this one has no variables, and clears all of its frame.</param>
+    public void Compute(EbpfCode code, bool isShared)
     {
         _code = code;
         Count = MemoryBottom = 0;
-        _escapes = false;
+        _escapes = isShared;
+        _isAlone = code.Functions.Length == 1 && !code.CallsMain;
+        Strays = false;
         foreach (int offset in _offsets)
             _sizes[offset] = 0;
         _offsets.Clear();
@@ -48,7 +52,8 @@ internal sealed class StackSlots
             _accessSize = new byte[code.Decoded.Length * 2];
         }
         _accessAt.AsSpan(0, code.Decoded.Length).Clear();
-        Look();
+        if (!isShared)
+            Look();
         if (_escapes)
             MemoryBottom = -Frame;
         else
@@ -60,6 +65,15 @@ internal sealed class StackSlots
 
     /// <summary>Whether any stack memory stays memory, and from which offset (below r10) on.</summary>
     public int MemoryBottom { get; private set; }
+
+    /// <summary>
+    /// Whether the function plainly reaches outside its own frame, into another function's: by an access at a constant offset, by giving away such an address (r10 itself is one), by
+    /// returning an address, or by arithmetic on one that is more than adding and subtracting. Compilers make none of that.
+    /// </summary>
+    public bool Strays { get; private set; }
+
+    // With other functions in the program it is worth looking on for a stray access when the variables are lost already.
+    private bool IsDone => _escapes && (_isAlone || Strays);
 
     /// <summary>The variable (from 0) that the instruction in a slot reads or writes in place of memory, or -1.</summary>
     public int VariableAt(int insn)
@@ -82,14 +96,14 @@ internal sealed class StackSlots
         r[Limits.FramePointer] = 0;
         Join(0, r);
         bool again = true;
-        while (again && !_escapes)
+        while (again && !IsDone)
         {
             again = false;
             foreach (int b in _flow.Ordered)
             {
                 _entry.AsSpan(b * Registers, Registers).CopyTo(r);
                 ref FlowBlock block = ref _flow.Blocks[b];
-                for (int slot = block.Start; slot < block.End && !_escapes; slot++)
+                for (int slot = block.Start; slot < block.End && !IsDone; slot++)
                 {
                     Step(slot, r);
                     if (_code.Decoded[slot].Step == Flow.LdImm64Step)
@@ -140,11 +154,13 @@ internal sealed class StackSlots
             Write(slot, insn, r);
         else if ((insn.Code & 0xff) is (Jmp | Opcode.Call) or (Jmp | Opcode.Call | X))
             Call(slot, insn, r);
+        else if (insn.Code == (Jmp | Exit))
+            Strays |= r[0] != NotStack;
         else if (cls == Ld)
             r[..6].Fill(NotStack);
     }
 
-    private static void Arithmetic(in DecodedInsn insn, Span<int> r)
+    private void Arithmetic(in DecodedInsn insn, Span<int> r)
     {
         int dst = r[insn.Dst], src = (insn.Code & SourceMask) != 0 ? r[insn.Src] : NotStack;
         switch (insn.Code)
@@ -159,23 +175,31 @@ internal sealed class StackSlots
                 r[insn.Dst] = Math.Abs((long)dst + insn.Imm) < 1 << 20 ? dst + (int)insn.Imm : SomeStack;
                 break;
             default:
-                r[insn.Dst] = dst == NotStack && src == NotStack ? NotStack : SomeStack;
+                if (dst == NotStack && src == NotStack)
+                    return;
+                r[insn.Dst] = SomeStack;
+                if ((insn.Code & OpMask) != Mov || src != NotStack)
+                    Strays |= (insn.Code & ~SourceMask) is not (Alu64 | Add or Alu64 | Sub);
                 break;
         }
     }
 
     private void Write(int slot, in DecodedInsn insn, Span<int> r)
     {
+        bool isLoad = (insn.Code & ModeMask) == Atomic && insn.Imm == LoadAcq;
         if ((insn.Code & ClassMask) == Stx && r[insn.Src] != NotStack)
+        {
             _escapes = true; // an address goes to memory
+            Strays |= !isLoad && IsForeign(r[insn.Src]);
+        }
         if ((insn.Code & ModeMask) == Atomic)
         {
-            bool isLoad = insn.Imm == LoadAcq;
             int at = r[isLoad ? insn.Src : insn.Dst];
             _escapes |= at == SomeStack;
             if (at is not (NotStack or SomeStack))
             {
-                _escapes |= !IsInFrame(at + insn.Offset, SizeOf(insn.Code));
+                if (!IsInFrame(at + insn.Offset, SizeOf(insn.Code)))
+                    _escapes = Strays = true;
                 _memory.Add((at + insn.Offset, SizeOf(insn.Code)));
             }
             if (isLoad)
@@ -199,7 +223,7 @@ internal sealed class StackSlots
         int at = pointer + offset;
         if (!IsInFrame(at, size))
         {
-            _escapes = true; // another frame's, or none: let the check decide
+            _escapes = Strays = true; // another frame's, or none: let the check decide
             return;
         }
         at += Frame;
@@ -215,6 +239,8 @@ internal sealed class StackSlots
         }
     }
 
+    private static bool IsForeign(int pointer) => pointer is not (NotStack or SomeStack) && !IsInFrame(pointer, 1);
+
     private static bool IsInFrame(int offset, int size) => offset >= -Limits.StackBytesMax && offset + size <= 0;
 
     private void Call(int slot, in DecodedInsn insn, Span<int> r)
@@ -225,7 +251,10 @@ internal sealed class StackSlots
                 continue;
             int bytes = insn.Code == (Jmp | Opcode.Call) && r[a] != SomeStack ? _keyBytes(slot, a) : -1;
             if (bytes < 0)
+            {
                 _escapes = true; // perhaps a stale address in a register that the helper does not read: then this is only cautious
+                Strays |= IsForeign(r[a]);
+            }
             else if (bytes > 0)
                 Access(slot, r[a], 0, bytes);
         }
