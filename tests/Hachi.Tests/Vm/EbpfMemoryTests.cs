@@ -6,6 +6,7 @@ using Hachi.Vm.Jit;
 namespace Hachi.Tests.Vm;
 
 /// <summary>What is loaded and dropped leaves nothing behind.</summary>
+[Collection(AloneCollection.Name)]
 public sealed class EbpfMemoryTests
 {
     [Fact]
