@@ -2,7 +2,7 @@ namespace Hachi.Tests.Trace.Corpus;
 
 /// <summary>
 /// Cases of others, run for real as their authors run them: what needs only the tracer or programs of ours in this kernel. What does not come out as it should is in
-/// <c>differences.txt</c> with the reason; a case that is there and comes out right fails too.
+/// <c>differences.txt</c> with the reason; at full volume a case that is there and comes out right fails too.
 /// </summary>
 public sealed class CorpusRunTests
 {
@@ -68,7 +68,7 @@ public sealed class CorpusRunTests
         List<string> unknown = [.. run.Where(result => result.Wrong is not null && !known.ContainsKey(result.Case.Name)).Select(result => $"=== {result.Case.Group} {result.Case.Name}\n{result.Case.Line}\n{(result.Wrong!.Length > 1500 ? result.Wrong[..1500] : result.Wrong)}")];
         List<string> gone = [.. run.Where(result => result.Wrong is null && known.ContainsKey(result.Case.Name)).Select(result => result.Case.Name)];
         Assert.True(unknown.Count == 0, $"{run.Count - wrong} of {run.Count}\n" + string.Join('\n', unknown));
-        Assert.True(gone.Count == 0, "these come out right now: " + string.Join(", ", gone));
+        Assert.True(gone.Count == 0 || !Volume.IsFull, "these come out right now: " + string.Join(", ", gone));
         Assert.True(!Volume.IsFull || 100 * (run.Count - wrong) >= percentMin * run.Count, $"{run.Count - wrong} of {run.Count}");
     }
 }
