@@ -14,6 +14,7 @@ internal sealed class Names(RunPlan plan, Map? stacks) : IDisposable
     private readonly KernelSymbols _kernel = new();
     private readonly ProcessSymbols _processes = new();
     private bool _isWatching;
+    private readonly HashSet<ulong> _asked = [];
     private Dictionary<ulong, string>? _groups;
     private Dictionary<uint, string>? _users;
 
@@ -101,10 +102,10 @@ internal sealed class Names(RunPlan plan, Map? stacks) : IDisposable
 
     public string Group(ulong id, string filter)
     {
-        // A group may be newer than what was read.
-        if (_groups is null || !_groups.ContainsKey(id))
+        // A group may be newer than what was read; one that is gone, or not to be seen, is looked for once.
+        if ((_groups is null || !_groups.ContainsKey(id)) && _asked.Add(id))
             _groups = Linux.Kernel.ControlGroups.Paths();
-        return _groups.TryGetValue(id, out string? path) && path.Contains(filter, StringComparison.Ordinal) ? "unified:" + Escaper.Escape(path) : "";
+        return _groups!.TryGetValue(id, out string? path) && path.Contains(filter, StringComparison.Ordinal) ? "unified:" + Escaper.Escape(path) : "";
     }
 
     public static string Error(long number)

@@ -2,10 +2,12 @@ namespace Hachi.Tests.Trace.Corpus;
 
 /// <summary>
 /// Cases of others, run for real as their authors run them: what needs only the tracer or programs of ours in this kernel. What does not come out as it should is in
-/// <c>differences.txt</c> with the reason; at full volume a case that is there and comes out right fails too.
+/// <c>differences.txt</c> with the reason; a case that is there and comes out right fails too, unless it hangs on timing.
 /// </summary>
 public sealed class CorpusRunTests
 {
+    private const string Sometimes = " ~> ";
+
     [Theory]
     [InlineData('A', 95)]
     [InlineData('B', 95)]
@@ -60,15 +62,17 @@ public sealed class CorpusRunTests
 
     internal static void Judge(List<(CorpusCase Case, string? Wrong)> results, int percentMin)
     {
-        Dictionary<string, string> known = File.ReadLines(Shared.InRepository("tests/Hachi.Tests/Trace/Corpus/differences.txt")).Where(line => line.Contains(" => ", StringComparison.Ordinal))
-            .ToDictionary(line => line.Split(" => ")[0], line => line.Split(" => ")[1], StringComparer.Ordinal);
+        string differences = Shared.InRepository("tests/Hachi.Tests/Trace/Corpus/differences.txt");
+        Dictionary<string, string> known = File.ReadLines(differences).Select(line => line.Split([" => ", Sometimes], StringSplitOptions.None)).Where(parts => parts.Length == 2)
+            .ToDictionary(parts => parts[0], parts => parts[1], StringComparer.Ordinal);
+        HashSet<string> timed = [.. File.ReadLines(differences).Where(line => line.Contains(Sometimes, StringComparison.Ordinal)).Select(line => line.Split(Sometimes)[0])];
         List<(CorpusCase Case, string? Wrong)> run = [.. results.Where(result => result.Wrong != "skipped")];
         int wrong = run.Count(result => result.Wrong is not null);
         TestContext.Current.TestOutputHelper?.WriteLine($"{run.Count - wrong} of {run.Count} ({results.Count - run.Count} ask for what is not here)");
         List<string> unknown = [.. run.Where(result => result.Wrong is not null && !known.ContainsKey(result.Case.Name)).Select(result => $"=== {result.Case.Group} {result.Case.Name}\n{result.Case.Line}\n{(result.Wrong!.Length > 1500 ? result.Wrong[..1500] : result.Wrong)}")];
-        List<string> gone = [.. run.Where(result => result.Wrong is null && known.ContainsKey(result.Case.Name)).Select(result => result.Case.Name)];
+        List<string> gone = [.. run.Where(result => result.Wrong is null && known.ContainsKey(result.Case.Name) && !timed.Contains(result.Case.Name)).Select(result => result.Case.Name)];
         Assert.True(unknown.Count == 0, $"{run.Count - wrong} of {run.Count}\n" + string.Join('\n', unknown));
-        Assert.True(gone.Count == 0 || !Volume.IsFull, "these come out right now: " + string.Join(", ", gone));
+        Assert.True(gone.Count == 0, "these come out right now: " + string.Join(", ", gone));
         Assert.True(!Volume.IsFull || 100 * (run.Count - wrong) >= percentMin * run.Count, $"{run.Count - wrong} of {run.Count}");
     }
 }
