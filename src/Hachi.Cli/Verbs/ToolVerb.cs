@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Hachi.Cli.Verbs.Tracing;
 using Hachi.Linux.Kernel;
 using Hachi.Text;
 
@@ -9,11 +10,14 @@ namespace Hachi.Cli.Verbs;
 /// <summary><c>hachi tool</c>: the scripts of ours that answer the usual questions, by name.</summary>
 internal sealed partial class ToolVerb : IVerb
 {
-    private const string Folder = "tools/", OlderFolder = "older/", Extension = ".bt";
+    private const string Folder = "tools/", OlderFolder = "older/", Extension = ".bt", ReportExtension = ".report";
 
     private readonly Argument<string?> _name = new("NAME") { Description = "The tool; without one, all are listed", Arity = ArgumentArity.ZeroOrOne };
     private readonly Argument<string[]> _words = new("ARGS") { Description = "Its arguments, if it takes any", Arity = ArgumentArity.ZeroOrMore };
     private readonly Option<string?> _pid = new("-p", "--pid") { Description = "Only this process, where the tool can tell", HelpName = "PID" };
+    private readonly Option<double> _duration = new("-d", "--duration") { Description = "End after so long", HelpName = "SECONDS" };
+    private readonly Option<double> _interval = new("-i", "--interval") { Description = "Tell every so often what it comes to (dotnet tools)", HelpName = "SECONDS" };
+    private readonly Option<double> _min = new("-m", "--min") { Description = "Leave out what is shorter, where the tool has such a limit", HelpName = "MS" };
     private readonly Option<string[]> _set = new("--set") { Description = "Another option of the tool, by its long name (may be repeated)", HelpName = "NAME=VALUE" };
     private readonly Option<string?> _command = new("-c") { Description = "Run this command and trace it from its first instruction", HelpName = "COMMAND" };
     private readonly Option<string> _format = new("-f") { Description = "text, json or csv", DefaultValueFactory = _ => "text", HelpName = "FORMAT" };
@@ -32,7 +36,7 @@ internal sealed partial class ToolVerb : IVerb
 
     public string Usage => """
         tool
-        tool NAME [ARGUMENT...] [-p PID] [--set NAME=VALUE]... [-c COMMAND]
+        tool NAME [ARGUMENT...] [-p PID] [-d SECONDS] [--set NAME=VALUE]... [-c COMMAND]
         """;
 
     public string Examples => """
@@ -40,6 +44,7 @@ internal sealed partial class ToolVerb : IVerb
         hachi tool opensnoop --show                      the script behind one
         hachi tool opensnoop -c 'ls /'                   the files that a command opens
         hachi tool profile -p 4711 --flame out.svg       what a process spends its time on
+        hachi tool dotnet-gc -p 4711 -d 10               the collections of a .NET process in ten seconds
         """;
 
     public string About => """
@@ -50,22 +55,25 @@ internal sealed partial class ToolVerb : IVerb
     {
         command.Add(_name);
         command.Add(_words);
-        foreach (Option option in (Option[])[_pid, _set, _command, _format, _output, _flame, _top, _csv, _dotnet, _explain, _check, _show])
+        foreach (Option option in (Option[])[_pid, _duration, _interval, _min, _set, _command, _format, _output, _flame, _top, _csv, _dotnet, _explain, _check, _show])
             command.Add(option);
         command.SetAction(parse => parse.GetValue(_name) is { } name ? Run(parse, name, shell) : List(shell));
     }
 
     /// <summary>The names of the tools.</summary>
     public static IReadOnlyList<string> Names { get; } =
-        [.. typeof(ToolVerb).Assembly.GetManifestResourceNames().Where(name => name.StartsWith(Folder, StringComparison.Ordinal)).Select(name => name[Folder.Length..^Extension.Length]).Order(StringComparer.Ordinal)];
+        [.. typeof(ToolVerb).Assembly.GetManifestResourceNames().Where(name => name.StartsWith(Folder, StringComparison.Ordinal)).Select(name => Path.GetFileNameWithoutExtension(name)).Order(StringComparer.Ordinal)];
 
-    /// <summary>The script of a tool: of those for several kernels the one for this.</summary>
+    /// <summary>Whether a tool tells what a runtime says of itself, and is no script.</summary>
+    public static bool IsReport(string name) => Read(Folder + name + ReportExtension) is not null;
+
+    /// <summary>The script of a tool, of those for several kernels the one for this; of a report what it says of itself.</summary>
     public static string Script(string name) => Script(name, isForOlder: false);
 
     /// <summary>The same; for older kernels where that is asked for.</summary>
     internal static string Script(string name, bool isForOlder)
     {
-        string script = Read(Folder + name + Extension) ?? throw new CommandException($"there is no tool '{name}'", Nearest.To(name, Names) is { } near ? $"did you mean {near}?" : "hachi tool lists them");
+        string script = Read(Folder + name + Extension) ?? Read(Folder + name + ReportExtension) ?? throw new CommandException($"there is no tool '{name}'", Nearest.To(name, Names) is { } near ? $"did you mean {near}?" : "hachi tool lists them");
         return KernelLine().Match(script) is { Success: true } since && (isForOlder || IsBefore(since)) && Read(OlderFolder + name + Extension) is { } older ? older : script;
     }
 
@@ -100,6 +108,10 @@ internal sealed partial class ToolVerb : IVerb
             return ExitStatus.Done;
         }
         script = Filled(name, script, parse.GetValue(_words) ?? []);
+        if (IsReport(name))
+            return Report(parse, name, shell);
+        if (parse.GetValue(_duration) is > 0 and var seconds)
+            script += string.Create(CultureInfo.InvariantCulture, $"\ninterval:us:{Math.Max(1, (long)(seconds * 1e6))} {{ exit(); }}\n");
         var args = new List<string> { "trace", "-e", script };
         Pass(parse, _command, "-c", args);
         Pass(parse, _flame, "--flame", args);
@@ -110,7 +122,7 @@ internal sealed partial class ToolVerb : IVerb
                 args.Add(flag.Name);
         args.Add("--");
         HashSet<string> known = [.. OptionLine().Matches(script).Select(match => match.Groups[1].Value)];
-        foreach (string setting in (parse.GetValue(_set) ?? []).Concat(parse.GetValue(_pid) is { } pid ? [$"pid={pid}"] : []))
+        foreach (string setting in (parse.GetValue(_set) ?? []).Concat(parse.GetValue(_pid) is { } pid ? [$"pid={pid}"] : []).Concat(parse.GetValue(_min) is > 0 and var min ? [string.Create(CultureInfo.InvariantCulture, $"min={min}")] : []))
         {
             string key = setting.Split('=')[0];
             if (!known.Contains(key))
@@ -118,6 +130,16 @@ internal sealed partial class ToolVerb : IVerb
             args.Add("--" + setting);
         }
         return Program.Run([.. args], shell);
+    }
+
+    private int Report(ParseResult parse, string name, Shell shell)
+    {
+        foreach (Option option in (Option[])[_set, _flame, _top, _explain, _check])
+            if (parse.GetResult(option) is { Implicit: false })
+                throw new CommandException($"{name} has no option '{option.Name}'", "--show tells what it has");
+        return DotnetTool.Run(name, new DotnetToolOptions(
+            parse.GetValue(_pid), parse.GetValue(_command), parse.GetValue(_csv) ? "csv" : parse.GetValue(_format)!, parse.GetValue(_output),
+            parse.GetValue(_duration), parse.GetValue(_interval), parse.GetValue(_min), parse.GetValue(_dotnet)), shell);
     }
 
     /// <summary>The script with its arguments: <c>$NAME</c> stands for the one that a line of its header describes, with what it is when nothing is given.</summary>
