@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
+using Hachi.Cli.Capture;
 using Hachi.Text;
 
 namespace Hachi.Cli;
@@ -77,6 +78,8 @@ internal static class CommandLine
     private static string OptionHint(string word, Command command, IVerb verb)
     {
         IEnumerable<string> names = command.Options.SelectMany(option => option.Aliases.Append(option.Name));
+        if (OtherTools.Hint(verb.Name, word) is { } known)
+            return known;
         string? near = word.StartsWith("--", StringComparison.Ordinal) ? Nearest.To(word.Split('=')[0], names) : null;
         return near is null ? $"write -- before an argument that starts with a minus; hachi {verb.Name} --help lists the options" : $"did you mean {near}?";
     }

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Hachi.Captures;
 using Hachi.Captures.Sample;
+using Hachi.Lang.Pcap.Syntax;
 using Hachi.Text;
 using Hachi.Vm;
 
@@ -70,6 +71,9 @@ internal sealed class FilterVerb : IVerb
         for (int i = 0; i + 1 < split.Length; i += 2)
             run.Splits.Add((split[i], new FilterExpression(split[i + 1], shell, kind)));
         string[] files = parse.GetValue(_files) ?? [];
+        string expression = parse.GetValue(_expression)!;
+        if (File.Exists(expression) && FilterParser.Parse(expression).Diagnostics.Count > 0)
+            throw new CommandException($"'{expression}' is a file, not an expression", $"the expression comes first: hachi filter 'tcp port 443' {expression}; '' matches everything");
         bool sample = parse.GetValue(_sample);
         if (sample && files.Length > 0)
             throw new CommandException("--sample stands in place of a file");

@@ -69,14 +69,17 @@ public sealed class CaptureFilter
         GeneratedFilter generated = FilterGenerator.Generate(parsed, link, options);
         diagnostics = generated.Diagnostics;
         if (generated.Tree is not { } tree)
+        {
+            diagnostics = MeaningHints.AddTo(diagnostics, expression);
             return false;
+        }
         Workshop workshop = Workshop.OfThread;
         IrFunction f = workshop.Function;
         workshop.Lower(tree, options, f);
         var whole = new TextSpan(0, expression.Length);
         if (options.Optimise && FilterCompiler.RejectsAll(f))
         {
-            diagnostics = [DiagnosticTable.FilterRejectsAll.At(whole)];
+            diagnostics = MeaningHints.AddTo([DiagnosticTable.FilterRejectsAll.At(whole)], expression);
             return false;
         }
         ClassicProgram? program = workshop.Compiler.EmitClassic(f);

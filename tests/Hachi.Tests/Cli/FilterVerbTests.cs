@@ -23,6 +23,17 @@ public sealed class FilterVerbTests : IDisposable
     }
 
     [Fact]
+    public void Habits_of_tcpdump_are_answered()
+    {
+        string path = WriteSample(10);
+        CommandRun swapped = CommandRun.Hachi("filter", path, "tcp");
+        Assert.Equal(2, swapped.Status);
+        Assert.Contains("is a file, not an expression", swapped.Error, StringComparison.Ordinal);
+        Assert.Contains("captures are arguments: hachi filter EXPR FILE", CommandRun.Hachi("filter", "-r", path, "tcp").Error, StringComparison.Ordinal);
+        Assert.Contains("hachi compile EXPR --to ddd", CommandRun.Hachi("compile", "-ddd", "tcp").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Counts_are_tcpdumps()
     {
         string tcpdump = Tools.Need("tcpdump"), path = WriteSample(2_000);

@@ -1,3 +1,4 @@
+using Hachi.Lang.Pcap;
 using Hachi.Lang.Pcap.Syntax;
 using Hachi.Text;
 
@@ -24,6 +25,14 @@ public sealed class CaretTests
     [InlineData("src proto 6", "  src proto 6\n      ^^^^^", "'proto' takes no direction")]
     [InlineData("tcp port", "  tcp port\n          ^", "'port' needs a number or a name behind it")]
     [InlineData("port 08", "  port 08\n       ^^", "a number with a leading zero is octal")]
+    [InlineData("tcp[tcpflags] & tcp-sny != 0", "  tcp[tcpflags] & tcp-sny != 0\n                  ^^^^^^^", "did you mean 'tcp-syn'?")]
+    [InlineData("ip.addr == 1.2.3.4", "  ip.addr == 1.2.3.4\n  ^^^^^^^", "'ip.addr' is a display filter's field; a capture filter says: host 10.0.0.1")]
+    [InlineData("tcp flags syn", "  tcp flags syn\n      ^^^^^", "flags are bits of a byte: tcp[tcpflags] & tcp-syn != 0")]
+    [InlineData("dns", "  dns\n  ^^^", "write 'port 53'")]
+    [InlineData("http", "  http\n  ^^^^", "write 'port http'")]
+    [InlineData("host = 1.2.3.4", "  host = 1.2.3.4\n       ^", "the value follows without a sign: host 10.0.0.1")]
+    [InlineData("src port > 1024", "  src port > 1024\n           ^", "ports are compared as ranges: portrange 1025-65535")]
+    [InlineData("ip6 host fe80::1%eth0", "  ip6 host fe80::1%eth0\n                  ^", "leave the zone out: a packet does not carry it")]
     [InlineData("tcp\tprt 80", "  tcp\\x09prt 80\n         ^^^", "did you mean 'port'?")]
     public void ShowsPlaceAndHint(string text, string lines, string hint)
     {
@@ -31,6 +40,20 @@ public sealed class CaretTests
         string shown = Caret.Render(text, error);
         Assert.StartsWith(lines + "\nerror: ", shown);
         Assert.EndsWith("\nhint: " + hint, shown);
+    }
+
+    [Theory]
+    [InlineData("tcp and udp", "no packet can be all of this at once; 'or' stands between what may be either")]
+    [InlineData("port htp", "did you mean 'http'?")]
+    [InlineData("ip proto icpm", "did you mean 'icmp'?")]
+    [InlineData("wlan type mgt", "wireless frames have link types of their own: --link IEEE802_11 or IEEE802_11_RADIO")]
+    [InlineData("icmp6 type 135", "a field of ICMPv6 is a byte: icmp6[icmp6type] = 135")]
+    [InlineData("ip broadcast", "say it with --netmask 255.255.255.0")]
+    [InlineData("inbound", "the kernel knows it while it captures: --live compiles for that")]
+    public void SaysWhatMayBeMeant(string text, string hint)
+    {
+        Assert.False(CaptureFilter.TryCompile(text, Hachi.Captures.LinkType.Ethernet, new FilterOptions { Lookup = Hachi.Lang.Pcap.Lookup.NameFiles.Empty }, out _, out IReadOnlyList<Diagnostic> diagnostics));
+        Assert.Equal(hint, Assert.Single(diagnostics).Hint);
     }
 
     [Fact]
