@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Hachi.Btf;
 using Hachi.Isa;
 using Hachi.Object;
 using Hachi.Text;
@@ -112,15 +113,30 @@ public sealed class VmObject : IDisposable
     private static VmMap[] MakeMaps(BpfObject spec, VmOptions options, List<Diagnostic> diagnostics)
     {
         var maps = new List<VmMap>();
+        BtfTypes? types = spec.Btf.AsSpan().IndexOf("bpf_spin_lock"u8) >= 0 ? BtfReader.TryRead(spec.Btf.AsMemory(), out BtfTypes? read, out _) ? read : null : null;
         foreach (MapSpec map in spec.Maps)
         {
-            MapCreation made = VmMap.Create(map, options.Maps);
+            MapCreation made = MapFactory.Create(map, options.Maps, LockOffsetOf(types, map));
             if (made.Map is not null)
                 maps.Add(made.Map);
             else
                 diagnostics.Add(DiagnosticTable.VmMapRefused.At(default, map.Name, made.Reason));
         }
         return [.. maps];
+    }
+
+    // As btf_find_spin_lock: a member of the value's own structure.
+    private static int LockOffsetOf(BtfTypes? types, MapSpec map)
+    {
+        if (types is null || map.ValueType == 0 || map.ValueType >= types.Count || types[types.Resolve(map.ValueType)].Kind != BtfKind.Struct)
+            return -1;
+        foreach (BtfMember member in types.MembersOf(types.Resolve(map.ValueType)))
+        {
+            uint type = types.Resolve(member.Type);
+            if (types[type].Kind == BtfKind.Struct && types.NameOf(type) == "bpf_spin_lock" && member.BitOffset % 32 == 0 && (member.BitOffset / 8) + 4 <= map.ValueSize)
+                return (int)(member.BitOffset / 8);
+        }
+        return -1;
     }
 
     // Program arrays and maps of maps begin with what the object says.

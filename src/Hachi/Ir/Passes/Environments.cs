@@ -215,7 +215,7 @@ internal sealed partial class Environments
         if (!_f.IsConst(b, out uint k))
         {
             int named = Find(Named(compare, a, b));
-            if (named >= 0)
+            if (named >= 0 && _current[named].IsConst) // (not so where it holds on one way to here, and does not on another)
                 return (int)_current[named].Lo;
             Known x = Look(a), y = Look(b);
             return y.IsConst ? x.Decide(compare, y.Lo)

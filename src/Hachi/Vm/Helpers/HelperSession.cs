@@ -111,14 +111,8 @@ internal sealed unsafe class HelperSession(Invocation invocation, VmMap[] maps, 
     {
         if (_locks.Count > 0)
             return false;
-        var spin = new SpinWait();
-        while (Interlocked.CompareExchange(ref *(int*)word, 1, 0) != 0)
-        {
-            // Whatever a program wrote there by hand is no lock of ours: wait a while, not for ever.
-            if (spin.Count > 10_000)
-                return false;
-            spin.SpinOnce();
-        }
+        if (!AtomicMemory.TryLock(word))
+            return false;
         _isUsed = true;
         _locks.Add((nint)word);
         return true;
@@ -129,7 +123,7 @@ internal sealed unsafe class HelperSession(Invocation invocation, VmMap[] maps, 
     {
         if (!_locks.Remove((nint)word))
             return false;
-        Volatile.Write(ref *(int*)word, 0);
+        AtomicMemory.Unlock(word);
         return true;
     }
 

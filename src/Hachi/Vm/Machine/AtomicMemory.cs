@@ -6,6 +6,25 @@ namespace Hachi.Vm.Machine;
 /// <summary>Atomic operations on memory that other threads may use at the same time.</summary>
 internal static unsafe class AtomicMemory
 {
+    // Whatever a program wrote into a lock by hand is no lock of ours: one waits a while, not for ever.
+    private const int LockSpins = 10_000;
+
+    /// <summary>Takes a lock (<c>struct bpf_spin_lock</c>) that others may hold; false when it does not come free.</summary>
+    public static bool TryLock(byte* word)
+    {
+        var spin = new SpinWait();
+        while (Interlocked.CompareExchange(ref *(int*)word, 1, 0) != 0)
+        {
+            if (spin.Count > LockSpins)
+                return false;
+            spin.SpinOnce();
+        }
+        return true;
+    }
+
+    /// <summary>Gives a lock back.</summary>
+    public static void Unlock(byte* word) => Volatile.Write(ref *(int*)word, 0);
+
     /// <summary>Does an atomic operation of an instruction; what memory held, zero-extended.</summary>
     /// <param name="at">Host address.</param>
     /// <param name="size">4 or 8.</param>

@@ -24,10 +24,15 @@ internal sealed unsafe class ArrayMap(MapSpec spec, MapSettings settings) : VmMa
 
     internal override int UpdateElement(byte* key, byte* value, ulong flags, int cpu)
     {
-        int error = ArrayRules.CheckUpdate(*(uint*)key, Spec.MaxEntries, flags);
+        int error = ArrayRules.CheckUpdate(*(uint*)key, Spec.MaxEntries, flags & ~MapUpdate.Lock);
+        if (error == 0 && IsLockMissing(flags))
+            error = -KernelError.Inval;
         if (error != 0)
             return error;
-        CopyValue(value, Memory + (long)*(uint*)key * ValueStride);
+        byte* place = Memory + (long)*(uint*)key * ValueStride;
+        if ((flags & MapUpdate.Lock) != 0)
+            return CopyLocked(value, place, place);
+        CopyValue(value, place);
         return 0;
     }
 

@@ -202,7 +202,9 @@ internal unsafe class HashMap : VmMap
 
     private int Put(byte* key, byte* value, ulong flags, int cpu, bool isUser)
     {
-        if (flags > MapUpdate.Exist)
+        bool isLocked = (flags & MapUpdate.Lock) != 0;
+        flags &= ~MapUpdate.Lock;
+        if (flags > MapUpdate.Exist || (isLocked && LockOffset < 0))
             return -KernelError.Inval;
         lock (_lock)
         {
@@ -211,6 +213,11 @@ internal unsafe class HashMap : VmMap
                 return -KernelError.Exist;
             if (old == 0 && flags == MapUpdate.Exist)
                 return -KernelError.Noent;
+            if (old != 0 && isLocked)
+            {
+                byte* place = Memory + old * (long)Header->ValueStride;
+                return CopyLocked(value, place, place);
+            }
             if (old != 0 && IsPercpu)
             {
                 CopyIn(old, value, cpu, isUser);
@@ -266,7 +273,10 @@ internal unsafe class HashMap : VmMap
     {
         byte* place = Memory + number * (long)Header->ValueStride;
         if (!IsPercpu)
+        {
             CopyValue(value, place);
+            ClearLock(place);
+        }
         else if (!isUser)
             CopyValue(value, place + cpu * (long)ValueStride);
         else
@@ -278,5 +288,6 @@ internal unsafe class HashMap : VmMap
     {
         for (int i = 0; i < (IsPercpu ? Settings.Cpus : 1); i++)
             CopyValue(Memory + offset + i * ValueStride, value + i * ValueStride);
+        ClearLock(value);
     }
 }

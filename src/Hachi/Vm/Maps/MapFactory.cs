@@ -18,16 +18,18 @@ internal static class MapFactory
 
     private const uint LpmKeyMin = 5, LpmKeyMax = 260, StackDepthMax = 127;
 
-    public static MapCreation Create(MapSpec spec, MapSettings settings)
+    public static MapCreation Create(MapSpec spec, MapSettings settings, int lockOffset = -1)
     {
         int errno = Check(spec, out string reason);
+        if (errno == 0 && lockOffset >= 0)
+            errno = CheckLock(spec, out reason);
         if (errno != 0)
             return new MapCreation(null, errno, $"map '{spec.Name}': {reason}");
         if (settings.Cpus is < 1 or > 4096)
             return new MapCreation(null, KernelError.Inval, "between 1 and 4096 processors");
         if (spec.MaxEntries > settings.Quota.EntriesMax && !IsRing(spec.Type))
             return new MapCreation(null, KernelError.TooBig, $"map '{spec.Name}': {spec.MaxEntries} entries; the quota allows {settings.Quota.EntriesMax}");
-        VmMap map = Make(spec, settings);
+        VmMap map = Make(spec, settings, lockOffset);
         errno = -map.Build();
         if (errno == 0)
             return new MapCreation(map, 0, "");
@@ -37,11 +39,11 @@ internal static class MapFactory
 
     private static bool IsRing(MapType type) => type is MapType.Ringbuf or MapType.UserRingbuf;
 
-    private static VmMap Make(MapSpec spec, MapSettings settings) => spec.Type switch
+    private static VmMap Make(MapSpec spec, MapSettings settings, int lockOffset) => spec.Type switch
     {
-        MapType.Array => new ArrayMap(spec, settings),
+        MapType.Array => new ArrayMap(spec, settings) { LockOffset = lockOffset },
         MapType.PercpuArray => new PercpuArrayMap(spec, settings),
-        MapType.Hash or MapType.PercpuHash => new HashMap(spec, settings),
+        MapType.Hash or MapType.PercpuHash => new HashMap(spec, settings) { LockOffset = lockOffset },
         MapType.LruHash or MapType.LruPercpuHash => new LruHashMap(spec, settings),
         MapType.LpmTrie => new LpmTrieMap(spec, settings),
         MapType.Queue => new QueueMap(spec, settings, isStack: false),
@@ -77,6 +79,16 @@ internal static class MapFactory
             MapType.StackTrace => CheckStackTrace(spec, out reason),
             _ => No(KernelError.Inval, $"maps of the kind {spec.Type} exist only in the kernel", out reason),
         };
+    }
+
+    /// <summary>What the kernel asks of a map whose values have a lock (map_check_btf).</summary>
+    private static int CheckLock(MapSpec spec, out string reason)
+    {
+        if ((spec.Flags & (MapCreate.ReadOnlyProgram | MapCreate.WriteOnlyProgram)) != 0)
+            return No(KernelError.Acces, "values with a lock are read and written by programs", out reason);
+        return spec.Type is MapType.Hash or MapType.Array
+            ? No(0, "", out reason)
+            : No(KernelError.Opnotsupp, "only hashes and arrays have values with a lock", out reason);
     }
 
     private static int CheckArray(MapSpec spec, uint flags, out string reason)

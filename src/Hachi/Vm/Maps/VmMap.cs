@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Hachi.Object;
 using Hachi.Uapi;
+using Hachi.Vm.Machine;
 
 namespace Hachi.Vm.Maps;
 
@@ -16,6 +17,8 @@ namespace Hachi.Vm.Maps;
 public abstract unsafe partial class VmMap : IDisposable
 {
     private static int s_lastId;
+
+    private const int LockBytes = 4;
 
     private readonly List<nint> _blocks = [];
     private long _bytes;
@@ -66,6 +69,9 @@ public abstract unsafe partial class VmMap : IDisposable
     /// <summary>Bytes from one value to the next: the value padded to 8.</summary>
     internal uint ValueStride { get; }
 
+    /// <summary>Where the lock (<c>struct bpf_spin_lock</c>) of a value stands; -1 where values have none. Copies of values leave it alone.</summary>
+    internal int LockOffset { get; init; } = -1;
+
     /// <summary>The block that programs reach; null for kinds whose values programs cannot touch.</summary>
     internal byte* Memory { get; private set; }
 
@@ -102,18 +108,20 @@ public abstract unsafe partial class VmMap : IDisposable
     {
         CheckSize(key.Length, KeySize, nameof(key));
         CheckSize(value.Length, UserValueSize, nameof(value));
-        if (flags != 0)
+        if ((flags & ~MapUpdate.Lock) != 0 || IsLockMissing(flags))
             return -KernelError.Inval;
         if ((Spec.Flags & MapCreate.WriteOnly) != 0)
             return -KernelError.Perm;
         fixed (byte* k = key, v = value)
-            return Done(UserGet(k, v));
+            return Done(flags == 0 ? UserGet(k, v) : GetLocked(k, v));
     }
 
     /// <summary>Writes a value.</summary>
     /// <param name="key">The key: <see cref="KeySize"/> bytes.</param>
     /// <param name="value">The value: <see cref="UserValueSize"/> bytes.</param>
-    /// <param name="flags"><c>BPF_ANY</c> (0), <c>BPF_NOEXIST</c> (1) or <c>BPF_EXIST</c> (2).</param>
+    /// <param name="flags">
+    /// <c>BPF_ANY</c> (0), <c>BPF_NOEXIST</c> (1) or <c>BPF_EXIST</c> (2); with <c>BPF_F_LOCK</c> (4), of values that have a lock, what is there is written while its lock is held.
+    /// </param>
     /// <returns>0, or an error number as a negative number.</returns>
     public int Update(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, ulong flags = 0)
     {
@@ -121,7 +129,7 @@ public abstract unsafe partial class VmMap : IDisposable
         CheckSize(value.Length, UserValueSize, nameof(value));
         if (!IsWritableByUser)
             return -KernelError.Perm;
-        if ((flags & MapUpdate.Lock) != 0)
+        if (IsLockMissing(flags))
             return -KernelError.Inval;
         fixed (byte* k = key, v = value)
             return Done(UserUpdate(k, v, flags));
@@ -241,6 +249,7 @@ public abstract unsafe partial class VmMap : IDisposable
         if (offset < 0)
             return -KernelError.Noent;
         CopyValue(Memory + offset, value);
+        ClearLock(value);
         return 0;
     }
 
@@ -300,7 +309,48 @@ public abstract unsafe partial class VmMap : IDisposable
     /// <summary>Copies one value. Whole aligned words are copied as such, so that a reader on another thread never sees half of one.</summary>
     private protected void CopyValue(byte* from, byte* to)
     {
-        uint size = Spec.ValueSize;
+        if (LockOffset < 0)
+        {
+            CopyBytes(from, to, Spec.ValueSize);
+            return;
+        }
+        int behind = LockOffset + LockBytes;
+        CopyBytes(from, to, (uint)LockOffset);
+        CopyBytes(from + behind, to + behind, Spec.ValueSize - (uint)behind);
+    }
+
+    /// <summary>Copies one value into the map or out of it while nobody else holds its lock; -EBUSY when it does not come free.</summary>
+    private protected int CopyLocked(byte* from, byte* to, byte* held)
+    {
+        if (!AtomicMemory.TryLock(held + LockOffset))
+            return -KernelError.Busy;
+        CopyValue(from, to);
+        AtomicMemory.Unlock(held + LockOffset);
+        return 0;
+    }
+
+    /// <summary>In a copy of a value, or in an element that nobody has seen yet, the lock is free.</summary>
+    private protected void ClearLock(byte* value)
+    {
+        if (LockOffset >= 0)
+            *(uint*)(value + LockOffset) = 0;
+    }
+
+    /// <summary>Whether flags ask for a lock that values do not have.</summary>
+    private protected bool IsLockMissing(ulong flags) => (flags & MapUpdate.Lock) != 0 && LockOffset < 0;
+
+    private int GetLocked(byte* key, byte* value)
+    {
+        long offset = PeekOffset(key);
+        if (offset < 0)
+            return -KernelError.Noent;
+        int error = CopyLocked(Memory + offset, value, Memory + offset);
+        ClearLock(value);
+        return error;
+    }
+
+    private static void CopyBytes(byte* from, byte* to, uint size)
+    {
         if (size <= 64)
         {
             for (; size >= 8; size -= 8, from += 8, to += 8)
