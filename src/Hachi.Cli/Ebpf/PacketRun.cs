@@ -25,7 +25,8 @@ internal static class PacketRun
         return result;
     }
 
-    private static PacketContext? MakeContext(ProgramType type, DebugPacket packet)
+    /// <summary>The context that a kind of program has for a packet; null for kinds that run over memory.</summary>
+    public static PacketContext? MakeContext(ProgramType type, DebugPacket packet)
     {
         PacketMetadata metadata = packet.Metadata;
         try

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using Hachi.Asm;
 using Hachi.Captures;
 using Hachi.Captures.Sample;
@@ -8,6 +9,7 @@ using Hachi.Lang.Pcap;
 using Hachi.Object;
 using Hachi.Text;
 using Hachi.Vm;
+using Hachi.Vm.Contexts;
 using Hachi.Vm.Debug;
 
 namespace Hachi.Cli.Verbs;
@@ -34,19 +36,20 @@ internal sealed class DebugVerb : IVerb
 
     public string Usage => """
         debug EXPR|PROG FILE|--sample [-O0] [--meta NAME=VALUE,...]
-        debug PROG [--section S] [--mem HEX] [--map NAME=FILE]...
+        debug PROG [FILE|--sample] [--section S] [--mem HEX] [--map NAME=FILE]...
         """;
 
     public string Examples => """
         hachi debug 'tcp port 443' --sample               a dialogue; help lists its commands
-        hachi debug prog.o --section xdp --mem 00         an eBPF program
+        hachi debug prog.o --section xdp --sample         an eBPF program, packet by packet
+        hachi debug prog.o --mem 00ff                     one that runs over memory
         echo 'break 5; run all; back 2' | hachi debug 'udp' trace.pcap
                                                           the same from a script
         """;
 
     public string About => """
         Commands stand one a line or between semicolons: step, back, run, reverse, breakpoint, registers, memory, dump, packet, meta, disassemble, select,
-        restart, help, quit; for eBPF also stack and maps. The status is 2 when one of them was not understood.
+        restart, help, quit; for eBPF also stack and maps (and what is of the classic machine alone not). The status is 2 when one of them was not understood.
         """;
 
     public void Build(Command command, Shell shell)
@@ -61,23 +64,10 @@ internal sealed class DebugVerb : IVerb
     private int Run(ParseResult parse, Shell shell)
     {
         string text = parse.GetValue(_program)!;
-        if (parse.GetValue(_file) is null && !parse.GetValue(_sample) && File.Exists(text))
-            return RunEbpf(parse, text, shell);
-        MetadataSettings? settings = null;
-        if (parse.GetValue(_meta) is { } meta && (settings = MetadataSettings.Parse(meta, out Diagnostic? wrong)) is null)
-        {
-            shell.Report(wrong!, meta);
+        if (File.Exists(text) && ReadEbpf(text, isAlone: parse.GetValue(_file) is null && !parse.GetValue(_sample), shell) is { } bpf)
+            return RunEbpf(parse, bpf, shell);
+        if (ReadPackets(parse, shell) is not { } packets)
             return ExitStatus.BadInput;
-        }
-        string path = parse.GetValue(_file) ?? "";
-        if (path.Length == 0 != parse.GetValue(_sample))
-            throw new CommandException("one capture is needed", "name a file, or write --sample");
-        if (path == "-")
-            throw new CommandException("the capture cannot be standard input: the commands come from there");
-        var packets = new List<DebugPacket>();
-        using (Stream stream = parse.GetValue(_sample) ? new MemoryStream(SampleCapture.BuiltIn()) : shell.OpenInput(path))
-            if (!ReadPackets(stream, path, packets, settings, shell))
-                return ExitStatus.BadInput;
         if ((File.Exists(text) ? FromFile(text, shell) : FromExpression(text, packets[0].LinkType, parse.GetValue(_plain), shell)) is not { } program)
             return ExitStatus.BadInput;
         var session = new DebugSession(program, packets, shell.Out);
@@ -86,16 +76,57 @@ internal sealed class DebugVerb : IVerb
         return session.HadError ? ExitStatus.BadInput : ExitStatus.Done;
     }
 
-    private int RunEbpf(ParseResult parse, string path, Shell shell)
+    // An ELF object, or text that is eBPF; where there are packets, text may be a classic program as well, which is asked first.
+    private static BpfObject? ReadEbpf(string path, bool isAlone, Shell shell)
     {
-        BpfObject bpf = ObjectFile.Read(shell, path);
+        byte[] content = ProgramFile.Read(shell, path);
+        if (isAlone || ElfObjectReader.IsElf(content) || !ObjectFile.IsText(content))
+            return ObjectFile.Read(shell, path, content);
+        string text = Encoding.UTF8.GetString(content);
+        return IsNumbers(text) || ClassicAssembler.Assemble(text).Program is not null || ObjectParser.Parse(text).Object is null ? null : ObjectFile.Read(shell, path, content);
+    }
+
+    private List<DebugPacket>? ReadPackets(ParseResult parse, Shell shell)
+    {
+        MetadataSettings? settings = null;
+        if (parse.GetValue(_meta) is { } meta && (settings = MetadataSettings.Parse(meta, out Diagnostic? wrong)) is null)
+        {
+            shell.Report(wrong!, meta);
+            return null;
+        }
+        string path = parse.GetValue(_file) ?? "";
+        if (path.Length == 0 != parse.GetValue(_sample))
+            throw new CommandException("one capture is needed", "name a file, or write --sample");
+        if (path == "-")
+            throw new CommandException("the capture cannot be standard input: the commands come from there");
+        var packets = new List<DebugPacket>();
+        using (Stream stream = parse.GetValue(_sample) ? new MemoryStream(SampleCapture.BuiltIn()) : shell.OpenInput(path))
+            return ReadPackets(stream, path, packets, settings, shell) ? packets : null;
+    }
+
+    private int RunEbpf(ParseResult parse, BpfObject bpf, Shell shell)
+    {
         bpf = RunVerb.Single(bpf, ObjectFile.Choose(bpf, parse.GetValue(_section)));
+        List<DebugPacket>? packets = null;
+        if (parse.GetValue(_file) is not null || parse.GetValue(_sample))
+        {
+            if (parse.GetValue(_memory) is not null)
+                throw new CommandException("a program is debugged over memory or on packets, not both");
+            if ((packets = ReadPackets(parse, shell)) is null)
+                return ExitStatus.BadInput;
+        }
         RunVerb.Load(shell, bpf, new VmOptions { Engine = VmEngine.Interpreter }).Dispose();
-        using EbpfDebugger? debugger = EbpfDebugger.Open(bpf, 0, RunVerb.ParseMemory(parse.GetValue(_memory)), out _, prepare: vm => MapText.Fill(shell, vm, parse.GetValue(_map) ?? []));
-        var session = new EbpfDebugSession(bpf, debugger!, shell.Out);
+        byte[] memory = RunVerb.ParseMemory(parse.GetValue(_memory));
+        var session = new EbpfDebugSession(bpf, Open, packets ?? [], shell.Out);
         using var input = new StreamReader(shell.OpenInput("-"));
         session.Run(input, shell.IsTerminal && !Console.IsInputRedirected ? "> " : "");
         return session.HadError ? ExitStatus.BadInput : ExitStatus.Done;
+
+        EbpfDebugger Open(DebugPacket? packet)
+        {
+            Func<VmContext>? context = packet is not null && PacketRun.MakeContext(bpf.Programs[0].Type, packet) is not null ? () => PacketRun.MakeContext(bpf.Programs[0].Type, packet)! : null;
+            return EbpfDebugger.Open(bpf, 0, packet?.Data ?? memory, out _, context: context, prepare: vm => MapText.Fill(shell, vm, parse.GetValue(_map) ?? []))!;
+        }
     }
 
     /// <summary>Reads the packets of a capture that share the first one's link type; says what is wrong.</summary>
@@ -130,10 +161,12 @@ internal sealed class DebugVerb : IVerb
     private static ClassicProgram? FromFile(string path, Shell shell)
     {
         string text = shell.ReadText(path);
-        bool isNumbers = text.AsSpan().Trim() is [var first, ..] && (char.IsAsciiDigit(first) || first == '{');
-        ClassicAssembled assembled = isNumbers ? ClassicNumbers.Parse(text) : ClassicAssembler.Assemble(text);
+        ClassicAssembled assembled = IsNumbers(text) ? ClassicNumbers.Parse(text) : ClassicAssembler.Assemble(text);
         foreach (Diagnostic diagnostic in assembled.Diagnostics)
             shell.Report(diagnostic, text);
         return assembled.Program;
     }
+
+    // As tcpdump -ddd or -dd prints them.
+    private static bool IsNumbers(string text) => text.AsSpan().Trim() is [var first, ..] && (char.IsAsciiDigit(first) || first == '{');
 }

@@ -70,6 +70,25 @@ public sealed class EbpfVerbTests : IDisposable
         Assert.Equal(ExitStatus.BadInput, run.Status);
     }
 
+    [Theory]
+    [InlineData("xdp", "0x1", "0x2")]
+    [InlineData("tc", "0x0", "0xffffffff")]
+    [InlineData("socket", "0x0", "0x40000")]
+    public void Debug_goes_from_packet_to_packet(string hook, string rejected, string accepted)
+    {
+        string path = Path.Combine(_folder, hook + ".o");
+        Assert.Equal(0, CommandRun.Hachi("compile", "tcp port 443", "--to", "elf", "--hook", hook, "-o", path).Status);
+        int matching = int.Parse(CommandRun.Hachi("filter", "tcp port 443", "--sample", "--count").Text, System.Globalization.CultureInfo.InvariantCulture);
+        CommandRun run = CommandRun.HachiWith("run all; select 3; packet; step 2; back; memory; run 1; break 1; run all"u8.ToArray(), "debug", path, "--sample");
+        Assert.Equal((0, ""), (run.Status, run.Error));
+        Assert.Contains($"r0 {rejected}: {200 - matching} packets\nr0 {accepted}: {matching} packets\npacket 3 of 200: ", run.Text);
+        Assert.Contains("0x0000:  02005e00000102005e0000", run.Text);
+        Assert.Contains("breakpoint, packet 1\npacket 1  step 1", run.Text);
+        Assert.Equal(ExitStatus.BadInput, CommandRun.HachiWith("select 201"u8.ToArray(), "debug", path, "--sample").Status);
+        Assert.Equal(ExitStatus.BadInput, CommandRun.HachiWith("run all"u8.ToArray(), "debug", path).Status);
+        Assert.Equal(ExitStatus.BadInput, CommandRun.HachiWith(""u8.ToArray(), "debug", path, "--sample", "--mem", "00").Status);
+    }
+
     // Maps, functions of this object, callbacks, a tail call and a ring buffer, as clang built them.
     [Fact]
     public void A_whole_clang_object_runs()

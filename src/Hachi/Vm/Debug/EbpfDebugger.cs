@@ -1,6 +1,7 @@
 using Hachi.Isa;
 using Hachi.Object;
 using Hachi.Text;
+using Hachi.Vm.Contexts;
 using Hachi.Vm.Machine;
 
 namespace Hachi.Vm.Debug;
@@ -15,24 +16,24 @@ public sealed class EbpfDebugger : IDisposable
     private readonly int _program;
     private readonly Func<VmOptions> _options;
     private readonly byte[] _input;
-    private readonly Func<VmProgram, byte[], VmResult> _run;
+    private readonly Func<VmContext>? _context;
     private readonly Action<VmObject>? _prepare;
     private readonly ulong[] _registers = new ulong[Limits.Registers];
     private readonly byte[] _stack = new byte[Limits.StackBytesMax];
 
-    private EbpfDebugger(BpfObject spec, int program, byte[] input, Func<VmOptions> options, Func<VmProgram, byte[], VmResult> run, Action<VmObject>? prepare) =>
-        (_spec, _program, _input, _options, _run, _prepare) = (spec, program, input, options, run, prepare);
+    private EbpfDebugger(BpfObject spec, int program, byte[] input, Func<VmOptions> options, Func<VmContext>? context, Action<VmObject>? prepare) =>
+        (_spec, _program, _input, _options, _context, _prepare) = (spec, program, input, options, context, prepare);
 
     /// <summary>Starts in front of the first instruction; null, with diagnostics, when the object cannot be loaded.</summary>
     /// <param name="spec">The object.</param>
     /// <param name="program">Index of the program.</param>
-    /// <param name="input">What it runs over: memory, or a packet.</param>
+    /// <param name="input">The memory that it runs over.</param>
     /// <param name="diagnostics">What loading has to say.</param>
     /// <param name="options">Makes the options, anew for each run from the start: clocks and random numbers that they hold must begin as before. The engine is the interpreter.</param>
-    /// <param name="run">How it is run; null for memory.</param>
+    /// <param name="context">Makes what it runs on in place of memory (a packet, a record), anew for each run from the start.</param>
     /// <param name="prepare">What to do with a freshly loaded object (fill maps).</param>
     public static EbpfDebugger? Open(BpfObject spec, int program, ReadOnlySpan<byte> input, out IReadOnlyList<Diagnostic> diagnostics, Func<VmOptions>? options = null,
-        Func<VmProgram, byte[], VmResult>? run = null, Action<VmObject>? prepare = null)
+        Func<VmContext>? context = null, Action<VmObject>? prepare = null)
     {
         ArgumentNullException.ThrowIfNull(spec);
         VmLoad load = VmObject.Load(spec, options?.Invoke());
@@ -40,7 +41,7 @@ public sealed class EbpfDebugger : IDisposable
         load.Object?.Dispose();
         if (load.Object is null)
             return null;
-        var debugger = new EbpfDebugger(spec, program, input.ToArray(), options ?? (static () => new VmOptions()), run ?? (static (running, memory) => running.Run(memory)), prepare);
+        var debugger = new EbpfDebugger(spec, program, input.ToArray(), options ?? (static () => new VmOptions()), context, prepare);
         debugger.GoTo(0);
         return debugger;
     }
@@ -131,8 +132,11 @@ public sealed class EbpfDebugger : IDisposable
         });
         Object = load.Object!;
         _prepare?.Invoke(Object);
+        VmContext? context = _context?.Invoke();
         Memory = [.. _input];
-        VmResult result = _run(Object.Programs[_program], Memory);
+        VmResult result = context is null ? Object.Programs[_program].Run(Memory) : Object.Programs[_program].Run(context);
+        if (context is PacketContext packet)
+            Memory = packet.Data.ToArray();
         Steps = count;
         Result = stopped ? null : result;
         if (Result is { Fault: null })

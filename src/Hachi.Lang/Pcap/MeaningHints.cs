@@ -1,6 +1,6 @@
 using Hachi.Text;
 
-namespace Hachi.Lang.Pcap.Syntax;
+namespace Hachi.Lang.Pcap;
 
 /// <summary>What to suggest where an expression reads well and yet cannot be meant so.</summary>
 internal static class MeaningHints
