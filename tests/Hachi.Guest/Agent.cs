@@ -24,6 +24,9 @@ internal static class Agent
             case ["churn", string what]:
                 Checks.LifeChecks.Churn(what == "all");
                 return 0;
+            case ["drop"]:
+                Checks.LifeChecks.Drop();
+                return 0;
             default:
                 Console.Error.WriteLine("agent list | agent run [NAME...]");
                 return 2;

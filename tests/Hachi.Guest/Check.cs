@@ -17,6 +17,9 @@ internal sealed record Check(string Name, string Area, string Point, string Effe
     /// <summary>Whether it touches the whole machine, so that it belongs into a kernel of its own and is not done on the host.</summary>
     public bool IsGuestOnly { get; init; }
 
+    /// <summary>How long it may take on a busy machine.</summary>
+    public int PatienceSeconds { get; init; } = 20;
+
     /// <summary>What the running kernel lacks for it, as a refusal has to say it: <c>since Linux 6.6</c>, or the option that it was built without; null for nothing.</summary>
     public string? Lacking
     {
@@ -52,7 +55,7 @@ internal enum Outcome
 /// <param name="Name">The check's.</param>
 /// <param name="Outcome">How it ended.</param>
 /// <param name="Milliseconds">How long it took.</param>
-/// <param name="Words">The reason of a no, the message of a failure.</param>
+/// <param name="Words">The reason of a no, the message of a failure, figures of a yes.</param>
 internal readonly record struct CheckResult(string Name, Outcome Outcome, long Milliseconds, string Words)
 {
     private const string Mark = "CHECK\t";

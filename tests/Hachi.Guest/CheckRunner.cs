@@ -5,8 +5,6 @@ namespace Hachi.Guest;
 /// <summary>Does checks, each on a thread of its own, so that what it changes of its thread (a network namespace) goes with it.</summary>
 internal static class CheckRunner
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
-
     /// <summary>Does the checks of these names, or all; true when none failed.</summary>
     public static bool Run(ReadOnlySpan<string> names, TextWriter output, bool isGuest)
     {
@@ -35,6 +33,7 @@ internal static class CheckRunner
         if (check.IsGuestOnly && !lab.IsGuest)
             return check.Lacking is { } absent ? new CheckResult(check.Name, Outcome.No, 0, absent) : new CheckResult(check.Name, Outcome.NotTried, 0, "it would touch the whole machine");
         Exception? failure = null;
+        lab.Figures = "";
         var clock = Stopwatch.StartNew();
         var thread = new Thread(() =>
         {
@@ -49,11 +48,11 @@ internal static class CheckRunner
         })
         { IsBackground = true };
         thread.Start();
-        if (!thread.Join(s_patience))
-            return new CheckResult(check.Name, Outcome.Failed, clock.ElapsedMilliseconds, $"not finished after {s_patience.TotalSeconds} s");
+        if (!thread.Join(TimeSpan.FromSeconds(check.PatienceSeconds)))
+            return new CheckResult(check.Name, Outcome.Failed, clock.ElapsedMilliseconds, $"not finished after {check.PatienceSeconds} s");
         long time = clock.ElapsedMilliseconds;
         if (check.Lacking is not { } lacking)
-            return failure is null ? new CheckResult(check.Name, Outcome.Yes, time, "") : new CheckResult(check.Name, Outcome.Failed, time, failure.ToString());
+            return failure is null ? new CheckResult(check.Name, Outcome.Yes, time, lab.Figures) : new CheckResult(check.Name, Outcome.Failed, time, failure.ToString());
         return failure is null ? new CheckResult(check.Name, Outcome.Failed, time, $"worked, although the kernel should not have it ({lacking})")
             : failure.Message.Contains(lacking, StringComparison.Ordinal) ? new CheckResult(check.Name, Outcome.No, time, lacking)
             : new CheckResult(check.Name, Outcome.Failed, time, $"the refusal does not say '{lacking}': {failure}");

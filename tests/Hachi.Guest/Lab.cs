@@ -11,6 +11,15 @@ internal sealed class Lab(bool isGuest)
     /// <summary>Whether this is a kernel of our own, where a check may touch the whole machine.</summary>
     public bool IsGuest { get; } = isGuest;
 
+    /// <summary>Figures of the check that runs, for its line of the report.</summary>
+    public string Figures { get; set; } = "";
+
+    /// <summary>How often things are done that are done again and again: a few times, or as HACHI_CYCLES asks.</summary>
+    public static int Cycles { get; } = int.TryParse(Environment.GetEnvironmentVariable("HACHI_CYCLES"), out int asked) ? asked : FewCycles;
+
+    // As many as an ordinary test run has the time for.
+    private const int FewCycles = 10;
+
     /// <summary>The kernel's version, two numbers.</summary>
     public static Version Kernel { get; } = new(Environment.OSVersion.Version.Major, Environment.OSVersion.Version.Minor);
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using Hachi.Isa;
 using Hachi.Lang.Seccomp;
 using Hachi.Linux.Sandbox;
 using Hachi.Uapi;
@@ -28,19 +29,25 @@ internal static class CaptureGuard
         }
     }
 
-    /// <summary>Installs the filter for all threads, where this kernel, or what this process runs in, permits it.</summary>
-    /// <param name="opensFiles">Whether files are opened later on, for rotation.</param>
-    /// <returns>False, and the capture runs on without it.</returns>
-    public static bool TryFilter(bool opensFiles)
+    /// <summary>What of it can be done while the sockets are being opened.</summary>
+    public static void DropRightsAhead(bool keepsUser)
     {
-        if (!SeccompFilter.IsSupported)
-            return false;
+        if (keepsUser || FromSudo("SUDO_UID") is null)
+            Privileges.DropForRuntime();
+    }
+
+    /// <summary>The filter of system calls; null where this kernel has none, or what this process runs in permits none.</summary>
+    /// <param name="opensFiles">Whether files are opened later on, for rotation.</param>
+    public static ClassicProgram? Compile(bool opensFiles) =>
+        SeccompFilter.IsSupported ? SeccompCompiler.Compile(Policy(opensFiles, RuntimeFeature.IsDynamicCodeSupported).Build(SeccompFilter.Native)).Program : null;
+
+    /// <summary>Installs it for all threads.</summary>
+    /// <returns>False, and the capture runs on without it.</returns>
+    public static bool TryApply(ClassicProgram filter)
+    {
         try
         {
-            SeccompCompilation compiled = SeccompCompiler.Compile(Policy(opensFiles, RuntimeFeature.IsDynamicCodeSupported).Build(SeccompFilter.Native));
-            if (compiled.Program is null)
-                return false;
-            SeccompFilter.Apply(compiled.Program);
+            SeccompFilter.Apply(filter);
             return true;
         }
         catch (SandboxException)

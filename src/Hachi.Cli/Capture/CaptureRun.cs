@@ -20,7 +20,9 @@ internal sealed class CaptureRun(Shell shell, CapturePlan plan) : IDisposable
 
     private readonly SystemNames _names = new();
     private readonly long _start = Stopwatch.GetTimestamp();
+    private readonly HashSet<string> _said = new(StringComparer.Ordinal);
     private LiveCapture? _capture;
+    private ClassicProgram? _guard;
     private CaptureFileSet? _files;
     private CaptureLines? _lines;
     private long _captured;
@@ -29,10 +31,36 @@ internal sealed class CaptureRun(Shell shell, CapturePlan plan) : IDisposable
     /// <summary>Captures until it is over.</summary>
     public int Run()
     {
-        if (!TryCompile(out Dictionary<CaptureDevice, ClassicProgram> programs))
-            return ExitStatus.BadInput;
         if (shell.OwnsProcess)
             InterruptSignal.Accept();
+        try
+        {
+            // The kernel takes its time for a ring, and filters are compiled meanwhile: ours for system calls with the first.
+            _capture = LiveCapture.Open(plan.Devices, plan.Options with { Filter = Compile });
+            // Threads that are made from here on have no rights; so those that handle signals are made after it.
+            if (shell.OwnsProcess)
+                CaptureGuard.DropRights(plan.KeepsUser);
+        }
+        catch (WrongFilterException)
+        {
+            return ExitStatus.BadInput;
+        }
+        catch (BpfException e)
+        {
+            throw new CommandException(e.Message, Hint(e), ExitStatus.KernelRefused);
+        }
+        return RunOpened();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _files?.Dispose();
+        _capture?.Dispose();
+    }
+
+    private int RunOpened()
+    {
         // Asked for before the threads are filtered, so that the runtime makes its own before.
         CancellationToken interrupted = shell.Interrupted;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(interrupted);
@@ -48,12 +76,9 @@ internal sealed class CaptureRun(Shell shell, CapturePlan plan) : IDisposable
         }) : null;
         try
         {
-            _capture = LiveCapture.Open(plan.Devices, plan.Options with { Filter = device => programs[device] });
-            if (shell.OwnsProcess)
-                CaptureGuard.DropRights(plan.KeepsUser);
             Prepare();
-            if (shell.OwnsProcess && !plan.IsUnguarded)
-                CaptureGuard.TryFilter(plan.Files is { RotateBytes: > 0 } or { RotateEvery.Ticks: > 0 });
+            if (_guard is not null)
+                CaptureGuard.TryApply(_guard);
             WriteStart();
             return Capture(ended.Token);
         }
@@ -64,37 +89,28 @@ internal sealed class CaptureRun(Shell shell, CapturePlan plan) : IDisposable
         }
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
+    /// <summary>An interface's filter, each diagnostic once.</summary>
+    private ClassicProgram Compile(CaptureDevice device)
     {
-        _files?.Dispose();
-        _capture?.Dispose();
-    }
-
-    /// <summary>Every interface's filter, each diagnostic once.</summary>
-    private bool TryCompile(out Dictionary<CaptureDevice, ClassicProgram> programs)
-    {
-        programs = [];
-        var said = new HashSet<string>(StringComparer.Ordinal);
-        foreach (CaptureDevice device in plan.Devices)
+        var options = new FilterOptions
         {
-            var options = new FilterOptions
-            {
-                Live = true,
-                Lookup = _names,
-                SnapLength = plan.Options.SnapLength,
-                // As for tcpdump: without an address the mask is 0, and "ip broadcast" finds 0.0.0.0 and 255.255.255.255.
-                NetMask = device.Index == 0 ? FilterOptions.NetMaskUnknown : device.NetMask() ?? 0,
-            };
-            bool done = CaptureFilter.TryCompile(plan.Expression, device.LinkType, options, out CaptureFilter? filter, out IReadOnlyList<Diagnostic> diagnostics);
-            foreach (Diagnostic diagnostic in diagnostics)
-                if (said.Add(diagnostic.Message))
-                    shell.Report(diagnostic, plan.Expression);
-            if (!done)
-                return false;
-            programs[device] = filter!.Program;
-        }
-        return true;
+            Live = true,
+            Lookup = _names,
+            SnapLength = plan.Options.SnapLength,
+            // As for tcpdump: without an address the mask is 0, and "ip broadcast" finds 0.0.0.0 and 255.255.255.255.
+            NetMask = device.Index == 0 ? FilterOptions.NetMaskUnknown : device.NetMask() ?? 0,
+        };
+        bool done = CaptureFilter.TryCompile(plan.Expression, device.LinkType, options, out CaptureFilter? filter, out IReadOnlyList<Diagnostic> diagnostics);
+        foreach (Diagnostic diagnostic in diagnostics)
+            if (_said.Add(diagnostic.Message))
+                shell.Report(diagnostic, plan.Expression);
+        if (!done)
+            throw new WrongFilterException();
+        if (shell.OwnsProcess && !plan.IsUnguarded)
+            _guard ??= CaptureGuard.Compile(plan.Files is { RotateBytes: > 0 } or { RotateEvery.Ticks: > 0 });
+        if (shell.OwnsProcess)
+            CaptureGuard.DropRightsAhead(plan.KeepsUser);
+        return filter!.Program;
     }
 
     private void Prepare()
@@ -207,4 +223,7 @@ internal sealed class CaptureRun(Shell shell, CapturePlan plan) : IDisposable
     private static string? Hint(BpfException e) => (Uapi.ErrorNumber)e.Errno is Uapi.ErrorNumber.EPERM or Uapi.ErrorNumber.EACCES
         ? "capturing takes CAP_NET_RAW: sudo hachi capture ..., or setcap cap_net_raw+ep on the binary"
         : null;
+
+    /// <summary>The expression is wrong, which has been said.</summary>
+    private sealed class WrongFilterException : Exception;
 }

@@ -11,7 +11,7 @@ namespace Hachi.Cli.Verbs;
 /// <summary><c>hachi capture</c>: packets of an interface, printed or written.</summary>
 internal sealed class CaptureVerb : IVerb
 {
-    private const int InteractiveMilliseconds = 10, WritingMilliseconds = 1000, SnaplenMax = 262_144;
+    private const int FewMilliseconds = 1, InteractiveMilliseconds = 10, WritingMilliseconds = 1000, FewPackets = 64, SnaplenMax = 262_144;
 
     private readonly Argument<string[]> _expression = new("EXPR") { Description = "A capture filter as in pcap-filter(7), in one argument or several; none takes everything", Arity = ArgumentArity.ZeroOrMore };
     private readonly Option<string[]> _interfaces = new("-i", "--interface") { Description = "Capture on this interface (name, number, or any); may be repeated", HelpName = "IF" };
@@ -128,7 +128,8 @@ internal sealed class CaptureVerb : IVerb
                 IsPromiscuous = !parse.GetValue(_plain),
                 Directions = parse.GetValue(_direction) switch { "in" => CaptureDirections.In, "out" => CaptureDirections.Out, _ => CaptureDirections.InOut },
                 BufferBytes = kib * 1024,
-                LatencyMilliseconds = path is null || most > 0 || parse.GetValue(_flush) ? InteractiveMilliseconds : WritingMilliseconds,
+                // Who asks for a few packets waits for them; waking up often costs little for so short a time.
+                LatencyMilliseconds = most is > 0 and <= FewPackets ? FewMilliseconds : path is null || most > 0 || parse.GetValue(_flush) ? InteractiveMilliseconds : WritingMilliseconds,
             },
         };
     }

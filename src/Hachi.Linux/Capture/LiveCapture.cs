@@ -16,7 +16,7 @@ namespace Hachi.Linux.Capture;
 public sealed class LiveCapture : IDisposable
 {
     private const short PollIn = 1, PollError = 8;
-    private const int LanesMax = 64;
+    private const int LanesMax = 64, MakersMax = 8;
 
     private readonly PacketRing[][] _lanes;
     private readonly LiveCaptureOptions _options;
@@ -213,13 +213,7 @@ public sealed class LiveCapture : IDisposable
     /// </summary>
     private void Start()
     {
-        KernelFilter[] filters = [.. Devices.Select(device => Make(device, _options.Filter))];
-        for (int lane = 0; lane < _lanes.Length; lane++)
-        {
-            _lanes[lane] = new PacketRing[Devices.Count];
-            for (int i = 0; i < Devices.Count; i++)
-                _lanes[lane][i] = new PacketRing(Devices[i], i, _options);
-        }
+        KernelFilter[] filters = MakeRings();
         for (int i = 0; i < Devices.Count; i++)
         {
             int group = -1;
@@ -235,6 +229,51 @@ public sealed class LiveCapture : IDisposable
                 if (_lanes.Length > 1)
                     lane[i].Attach(filters[i]);
         }
+    }
+
+    /// <summary>
+    /// The kernel waits for a grace period for every ring that it makes (packet_set_ring, net/packet/af_packet.c): ten milliseconds and more, in which the filters
+    /// are made here, and other rings there.
+    /// </summary>
+    private KernelFilter[] MakeRings()
+    {
+        for (int lane = 0; lane < _lanes.Length; lane++)
+            _lanes[lane] = new PacketRing[Devices.Count];
+        KernelFilter[] filters;
+        int rings = _lanes.Length * Devices.Count, next = -1;
+        System.Runtime.ExceptionServices.ExceptionDispatchInfo? failure = null;
+        void MakeSome()
+        {
+            try
+            {
+                for (int i; (i = Interlocked.Increment(ref next)) < rings && failure is null;)
+                    _lanes[i / Devices.Count][i % Devices.Count] = new PacketRing(Devices[i % Devices.Count], i % Devices.Count, _options);
+            }
+#pragma warning disable CA1031 // thrown on the caller's thread below
+            catch (Exception e)
+            {
+                failure = System.Runtime.ExceptionServices.ExceptionDispatchInfo.Capture(e);
+            }
+#pragma warning restore CA1031
+        }
+        // (A thread is in the network namespace of the one that starts it.)
+        var makers = new Thread[Math.Min(rings, MakersMax)];
+        for (int i = 0; i < makers.Length; i++)
+        {
+            makers[i] = new Thread(MakeSome) { IsBackground = true, Name = "capture rings" };
+            makers[i].Start();
+        }
+        try
+        {
+            filters = [.. Devices.Select(device => Make(device, _options.Filter))];
+        }
+        finally
+        {
+            foreach (Thread maker in makers)
+                maker.Join();
+        }
+        failure?.Throw();
+        return filters;
     }
 
     private void RunLane(PacketRing[] rings, LivePacketHandler handler, Action? onIdle, CancellationToken cancellation)

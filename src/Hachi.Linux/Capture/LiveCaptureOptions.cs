@@ -11,7 +11,7 @@ public sealed record LiveCaptureOptions
 
     /// <summary>
     /// Makes the filter for an interface, for its link type: classic BPF that returns the bytes to keep, 0 to reject, compiled for live captures of Linux. It runs in the kernel. Null, or a null
-    /// result, takes every packet.
+    /// result, takes every packet. It is called while the kernel makes the rings; what it throws ends the opening.
     /// </summary>
     public Func<CaptureDevice, ClassicProgram?>? Filter { get; init; }
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Hachi.Linux;
 using Hachi.Linux.Attach;
 using Hachi.Linux.Load;
+using Hachi.Linux.Sandbox;
 using static Hachi.Guest.Lab;
 
 namespace Hachi.Guest.Checks;
@@ -11,8 +12,8 @@ internal static class LifeChecks
 {
     private const string Life = "Clean-up";
 
-    // As many as an ordinary test run has the time for; HACHI_CYCLES asks for more.
-    private const int Few = 10;
+    // KiB: a program and its map are some eight pages, which two hundred cycles would make several thousand.
+    private const long KernelMemoryMax = 1024;
 
     // A program goes after a grace period of the kernel's, at the latest when its last run has ended.
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
@@ -34,32 +35,51 @@ internal static class LifeChecks
 
     public static IEnumerable<Check> All =>
     [
-        new("cycles", Life, "attached and detached, again and again", "no descriptor and no program left", Cycles),
+        new("cycles", Life, "attached and detached, again and again", "no descriptor, program, link or memory left", Cycles) { PatienceSeconds = 20 + Lab.Cycles },
         new("killed", Life, "SIGKILL of the process that attached", "no link left", Killed),
         new("killed-at-work", Life, "SIGKILL of a process that attaches and detaches all the time", "no program left", KilledAtWork),
+        new("drop", Life, "root gives its capabilities up", "no thread has one left, those started later neither", Dropped),
     ];
-
-    private static int Count => int.TryParse(Environment.GetEnvironmentVariable("HACHI_CYCLES"), out int asked) ? asked : Few;
 
     private static void Cycles(Lab lab)
     {
         NetworkLab.Enter();
+        var figures = new List<string>();
         foreach ((string section, bool isGuestOnly, Func<Program, Link> attach) in s_places)
         {
             if (isGuestOnly && !lab.IsGuest)
                 continue;
-            int descriptors = Descriptors();
-            uint id;
-            using (Witness witness = NetworkChecks.Verdict(section, 0))
-            {
-                id = witness.Program.Id;
-                for (int i = 0; i < Count; i++)
-                    attach(witness.Program).Dispose();
-            }
+            // The first leaves what stays for good: tables of the runtime, types of the kernel, the queueing discipline of tc.
+            Cycle(section, attach);
+            (int descriptors, int links, long memory) = (Descriptors(), BpfLink.AllIds().Count(), KernelMemory());
+            var clock = Stopwatch.StartNew();
+            uint last = 0;
+            for (int i = 0; i < Lab.Cycles; i++)
+                last = Cycle(section, attach);
+            figures.Add($"{section.Split('/')[0]} {Lab.Cycles} in {clock.ElapsedMilliseconds} ms");
             Same(descriptors, Descriptors(), $"{section}: descriptors");
-            Wait(() => IsGone(() => Program.Open(id)), $"{section}: program {id} stays");
+            Wait(() => IsGone(() => Program.Open(last)), $"{section}: program {last} stays");
+            // On the host others attach and detach meanwhile.
+            if (lab.IsGuest)
+            {
+                Wait(() => BpfLink.AllIds().Count() <= links, $"{section}: links stay");
+                Wait(() => KernelMemory() - memory < KernelMemoryMax, $"{section}: {KernelMemory() - memory} KiB of the kernel's memory stay");
+            }
         }
+        lab.Figures = string.Join(", ", figures);
     }
+
+    // Loads, attaches, lets both go.
+    private static uint Cycle(string section, Func<Program, Link> attach)
+    {
+        using Witness witness = NetworkChecks.Verdict(section, 0);
+        attach(witness.Program).Dispose();
+        return witness.Program.Id;
+    }
+
+    /// <summary>KiB that the kernel has taken for itself and would not give back: what programs, maps, links and probes are made of.</summary>
+    private static long KernelMemory() => File.ReadLines("/proc/meminfo").Select(line => line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
+        .Where(words => words is ["SUnreclaim:" or "Percpu:" or "VmallocUsed:" or "PageTables:", ..]).Sum(words => long.Parse(words[1], null));
 
     private static void Killed(Lab lab)
     {
@@ -137,6 +157,27 @@ internal static class LifeChecks
         Console.WriteLine(string.Join(' ', links.SelectMany(link => link is LinkGroup group ? group.Links : [link]).OfType<BpfLink>().Select(link => link.Id)));
         Thread.Sleep(Timeout.Infinite);
         GC.KeepAlive(links);
+    }
+
+    private static void Dropped(Lab lab)
+    {
+        using Process child = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, ["drop"]) { RedirectStandardOutput = true })!;
+        string said = child.StandardOutput.ReadToEnd();
+        child.WaitForExit();
+        string[] counts = said.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+        That(counts is [_, _] && int.Parse(counts[0], null) > 0, $"no capabilities to begin with: {said}");
+        Same("0", counts[1], "threads with capabilities");
+    }
+
+    /// <summary>Gives up every capability, starts a thread, and tells how many threads had any before and have any then.</summary>
+    public static void Drop()
+    {
+        int before = Privileges.ThreadsWithCapabilities().Count, after = -1;
+        Privileges.Drop();
+        var later = new Thread(() => after = Privileges.ThreadsWithCapabilities().Count);
+        later.Start();
+        later.Join();
+        Console.WriteLine($"{before} {after}");
     }
 
     private static int Descriptors() => Directory.GetFiles("/proc/self/fd").Length;

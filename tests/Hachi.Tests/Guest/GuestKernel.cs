@@ -9,6 +9,9 @@ internal sealed class GuestKernel
     // What is not built in and checks need; a kernel that lacks one goes without.
     private static readonly string[] s_modules = ["drivers/net/veth", "net/sched/cls_bpf", "net/sched/sch_ingress", "net/ipv4/tcp_dctcp"];
 
+    private static readonly Lock s_lock = new();
+    private static readonly Dictionary<string, GuestKernel> s_found = new(StringComparer.Ordinal);
+
     private GuestKernel(string folder) => Folder = folder;
 
     /// <summary>Where its parts lie.</summary>
@@ -29,6 +32,13 @@ internal sealed class GuestKernel
     /// <summary>Finds the newest kernel of a series; skips the test where there is none to be had.</summary>
     /// <param name="series">As it begins: <c>6.12</c>.</param>
     public static GuestKernel Need(string series)
+    {
+        // Test classes run beside each other, and two of them may ask first.
+        lock (s_lock)
+            return s_found.TryGetValue(series, out GuestKernel? found) ? found : s_found[series] = Find(series);
+    }
+
+    private static GuestKernel Find(string series)
     {
         string cache = Shared.InRepository($"artifacts/guest/{series}");
         string? package = Tools.Find("apt-cache") is string apt ? Resolve(apt, series) : null;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using Hachi.Guest;
 
@@ -9,6 +10,13 @@ namespace Hachi.Tests.Guest;
 /// <param name="Console">Everything else that was said: what to read when a check is missing.</param>
 internal sealed record GuestReport(string Version, IReadOnlyList<CheckResult> Results, string Console)
 {
+    /// <summary>How long it took, from the start of the kernel on.</summary>
+    public TimeSpan Elapsed { get; init; }
+
+    /// <summary>Where the time went, on one line.</summary>
+    public string Times => string.Create(System.Globalization.CultureInfo.InvariantCulture,
+        $"{Version}: {Elapsed.TotalSeconds:F1} s, {Results.Count} checks {Results.Sum(result => result.Milliseconds) / 1000.0:F1} s; longest: {string.Join(", ", Results.OrderByDescending(result => result.Milliseconds).Take(6).Select(result => $"{result.Name} {result.Milliseconds} ms"))}");
+
     /// <summary>Reads what came over the port.</summary>
     public static GuestReport Read(string said, string console)
     {
@@ -32,7 +40,7 @@ internal sealed record GuestReport(string Version, IReadOnlyList<CheckResult> Re
 internal static class GuestMachine
 {
     // A quiet machine takes three seconds to start one, a loaded one a dozen.
-    private const int PatienceSeconds = 240;
+    private static readonly int s_patienceSeconds = Volume.Of(900, 240);
 
     // How often each kind of place is attached to and left: the issue's count goes through perf.
     private static readonly string s_cycles = Volume.Of(200, 10).ToString(System.Globalization.CultureInfo.InvariantCulture);
@@ -53,11 +61,12 @@ internal static class GuestMachine
             string initrd = Path.Combine(folder, "initrd");
             Pack(initrd, kernel, agent, GuestObjects.Need());
             string console = Path.Combine(folder, "console");
+            var clock = Stopwatch.StartNew();
             ToolResult run = Tools.Run(qemu,
                 ["-accel", "tcg", "-M", "pc", "-cpu", "max", "-smp", "1", "-m", "512", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                  "-serial", "file:" + console, "-serial", "stdio", "-kernel", kernel.Image, "-initrd", initrd,
-                 "-append", $"console=ttyS0 panic=-1 quiet HACHI_CHECKS={string.Join(',', names)} HACHI_CYCLES={s_cycles}"], timeoutSeconds: PatienceSeconds);
-            return GuestReport.Read(run.Text, $"{run.Error}\n{(File.Exists(console) ? File.ReadAllText(console) : "")}\n");
+                 "-append", $"console=ttyS0 panic=-1 quiet HACHI_CHECKS={string.Join(',', names)} HACHI_CYCLES={s_cycles}"], timeoutSeconds: s_patienceSeconds);
+            return GuestReport.Read(run.Text, $"{run.Error}\n{(File.Exists(console) ? File.ReadAllText(console) : "")}\n") with { Elapsed = clock.Elapsed };
         }
         finally
         {
@@ -78,8 +87,9 @@ internal static class GuestMachine
                 if (Path.GetExtension(name).Length == 0)
                     File.SetUnixFileMode(Path.Combine(folder, name), UnixFileMode.UserRead | UnixFileMode.UserExecute);
             }
-            ToolResult run = Tools.Run(agent, ["run", .. names], timeoutSeconds: PatienceSeconds, environment: new Dictionary<string, string?> { ["HACHI_OBJECTS"] = folder, ["HACHI_CYCLES"] = s_cycles });
-            return GuestReport.Read(run.Text, run.Error) with { Version = File.ReadAllText("/proc/sys/kernel/osrelease").Trim() };
+            var clock = Stopwatch.StartNew();
+            ToolResult run = Tools.Run(agent, ["run", .. names], timeoutSeconds: s_patienceSeconds, environment: new Dictionary<string, string?> { ["HACHI_OBJECTS"] = folder, ["HACHI_CYCLES"] = s_cycles });
+            return GuestReport.Read(run.Text, run.Error) with { Version = File.ReadAllText("/proc/sys/kernel/osrelease").Trim(), Elapsed = clock.Elapsed };
         }
         finally
         {

@@ -21,6 +21,8 @@ public sealed class KernelSupportPageTests
     {
         string path = Shared.InRepository("docs/kernel-support.md");
         var reports = KernelRuns.Kernels.ToDictionary(kernel => kernel, KernelRuns.Of);
+        foreach (GuestReport report in reports.Values)
+            TestContext.Current.TestOutputHelper?.WriteLine(report.Times);
         string page = Page(reports);
         if (Environment.GetEnvironmentVariable("HACHI_UPDATE") is { Length: > 0 } and not "0")
             File.WriteAllText(path, page);

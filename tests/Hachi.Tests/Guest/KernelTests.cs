@@ -42,6 +42,8 @@ public sealed class KernelTests
         CheckResult[] results = [.. report.Results.Where(result => result.Name == name)];
         Assert.True(results.Length == 1, $"{name} did not report from {kernel} ({report.Version}):\n{report.Console}");
         Assert.True(results[0].Outcome != Outcome.Failed, $"{kernel} ({report.Version}): {results[0].Words}\n{report.Console}");
+        if (results[0] is { Outcome: Outcome.Yes, Words.Length: > 0 } yes)
+            TestContext.Current.TestOutputHelper?.WriteLine($"{kernel} ({report.Version}): {name}: {yes.Words}");
         // What a kernel lacks, and refuses in the right words, has passed.
         if (results[0].Outcome == Outcome.NotTried)
             Assert.Skip($"not in the kernel {kernel}: {results[0].Words}");

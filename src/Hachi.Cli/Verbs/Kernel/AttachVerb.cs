@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Hachi.Cli.Capture;
 using Hachi.Linux.Attach;
+using Hachi.Linux.Sandbox;
 using KernelProgram = Hachi.Linux.Load.Program;
 
 namespace Hachi.Cli.Verbs.Kernel;
@@ -56,15 +57,23 @@ internal static class Holding
     /// <summary>Waits; before that, where asked to, gives up what attaching took and waiting does not.</summary>
     public static int UntilInterrupted(Shell shell, IReadOnlyList<Link> links, bool isDropping)
     {
-        CancellationToken interrupted = shell.Interrupted;
         if (isDropping && links.FirstOrDefault(link => link.NeedsRightsToDetach) is { } needing)
             throw new CommandException($"{needing.Description} is detached by a call that needs the rights that --drop gives up", "leave --drop away, or use a kernel that has links for it");
         if (isDropping && shell.OwnsProcess)
-            CaptureGuard.DropRights(keepsUser: false);
+            Drop(shell);
+        // Made now: the thread that handles signals has the rights that this one has when it starts.
+        CancellationToken interrupted = shell.Interrupted;
         shell.Out.Flush();
         shell.Error.WriteLine("attached; Ctrl-C detaches");
         interrupted.WaitHandle.WaitOne();
         return ExitStatus.Interrupted;
+    }
+
+    private static void Drop(Shell shell)
+    {
+        CaptureGuard.DropRights(keepsUser: false);
+        if (Privileges.ThreadsWithCapabilities() is { Count: > 0 } threads)
+            shell.Error.WriteLine($"hachi: note: {threads.Count} threads of the .NET runtime keep their capabilities (the native binary has none left)");
     }
 }
 
