@@ -44,7 +44,7 @@ if (args is ["events", ..])
 }
 if (args is ["capture", string hachi, ..])
 {
-    // usage: Hachi.Bench capture NATIVE-HACHI [--packets N] [--rate N a second]
+    // usage: Hachi.Bench capture NATIVE-HACHI [--packets N (0: only the start)] [--rate N a second]
     string captures = Directory.CreateTempSubdirectory("hachi-bench-").FullName;
     CaptureBench.Run(hachi, Number("--packets", 400_000), Number("--rate", 0), captures);
     Directory.Delete(captures, recursive: true);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Hachi.Cli.Verbs;
 using Hachi.Linux;
 using Hachi.Text;
+using Hachi.Uapi;
 using Hachi.Verify.Rejections;
 
 namespace Hachi.Cli;
@@ -35,7 +36,7 @@ internal static class Program
         }
         catch (BpfException e)
         {
-            return shell.Fail(e.Message, null, ExitStatus.KernelRefused);
+            return shell.Fail(e.Message, Remedy(e, args), ExitStatus.KernelRefused);
         }
         catch (OperationCanceledException)
         {
@@ -63,6 +64,15 @@ internal static class Program
         }
 #pragma warning restore CA1031
     }
+
+    /// <summary>What to type instead, where only the right to do it was missing. (Who is root in a user namespace of their own is not helped by sudo: the message says so.)</summary>
+    private static string? Remedy(BpfException e, string[] args) =>
+        (ErrorNumber)e.Errno is ErrorNumber.EPERM or ErrorNumber.EACCES && OperatingSystem.IsLinux() && !Environment.IsPrivilegedProcess
+            ? $"try: sudo hachi {string.Join(' ', args.Select(Quoted))}"
+            : null;
+
+    private static string Quoted(string word) =>
+        word.Length > 0 && word.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/' or ':' or '=' or ',' or '+' or '@' or '%') ? word : $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 
     private static int Dispatch(string[] args, Shell shell)
     {

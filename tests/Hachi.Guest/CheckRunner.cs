@@ -49,7 +49,7 @@ internal static class CheckRunner
         { IsBackground = true };
         thread.Start();
         if (!thread.Join(TimeSpan.FromSeconds(check.PatienceSeconds)))
-            return new CheckResult(check.Name, Outcome.Failed, clock.ElapsedMilliseconds, $"not finished after {check.PatienceSeconds} s");
+            return new CheckResult(check.Name, Outcome.Failed, clock.ElapsedMilliseconds, $"not finished after {check.PatienceSeconds} s: {lab.Figures}");
         long time = clock.ElapsedMilliseconds;
         if (check.Lacking is not { } lacking)
             return failure is null ? new CheckResult(check.Name, Outcome.Yes, time, lab.Figures) : new CheckResult(check.Name, Outcome.Failed, time, failure.ToString());

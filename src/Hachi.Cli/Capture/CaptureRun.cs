@@ -221,7 +221,7 @@ internal sealed class CaptureRun(Shell shell, CapturePlan plan) : IDisposable
     }
 
     private static string? Hint(BpfException e) => (Uapi.ErrorNumber)e.Errno is Uapi.ErrorNumber.EPERM or Uapi.ErrorNumber.EACCES
-        ? "capturing takes CAP_NET_RAW: sudo hachi capture ..., or setcap cap_net_raw+ep on the binary"
+        ? "sudo hachi capture ..., or setcap cap_net_raw+ep on the binary"
         : null;
 
     /// <summary>The expression is wrong, which has been said.</summary>

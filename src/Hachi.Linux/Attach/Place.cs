@@ -35,12 +35,14 @@ public sealed record Place
         ("fmod_ret", "fmod_ret:FUNCTION"),
         ("tp_btf", "tp_btf:NAME"),
         ("lsm", "lsm:HOOK"),
+        ("iter", "iter:KIND"),
         ("uprobe", "uprobe:FILE:SYMBOL[+OFFSET]"),
         ("uretprobe", "uretprobe:FILE:SYMBOL"),
         ("usdt", "usdt:FILE[:PROVIDER]:NAME"),
         ("perf_event", "perf_event:N(hz|ms|us|s)"),
         ("cgroup", "cgroup:PATH"),
         ("netns", "netns[:PATH]"),
+        ("sockmap", "sockmap:MAP (its number, or the path of its pin)"),
     ];
 
     /// <summary>Reads a place.</summary>
@@ -65,7 +67,7 @@ public sealed record Place
         string[] parts = kind switch
         {
             _ when rest.Length == 0 => [],
-            "cgroup" or "netns" => [rest],
+            "cgroup" or "netns" or "sockmap" => [rest],
             "tracepoint" or "tc" or "xdp" => rest.Split(':', '/'),
             _ => rest.Split(':'),
         };
@@ -83,7 +85,12 @@ public sealed record Place
     public static Place? OfSection(string section)
     {
         ArgumentNullException.ThrowIfNull(section);
-        if (SectionNames.Find(section) is not { Target.Length: > 0 } meaning)
+        if (SectionNames.Find(section) is not { } meaning)
+            return null;
+        // Of these there is one place, that of the namespace.
+        if (meaning.Type is ProgramType.SkLookup or ProgramType.FlowDissector)
+            return new Place("netns", []);
+        if (meaning.Target is not { Length: > 0 })
             return null;
         string kind = section.TrimStart('?').Split('/')[0];
         return TryParse($"{kind.Split('.')[0]}:{meaning.Target}", out Place? place, out _) ? place : null;
@@ -101,8 +108,8 @@ public static class PlaceAttach
     [
         ("xdp", ProgramType.Xdp), ("tc", ProgramType.SchedCls), ("tc", ProgramType.SchedAct), ("tracepoint", ProgramType.Tracepoint), ("raw_tracepoint", ProgramType.RawTracepoint),
         ("raw_tracepoint", ProgramType.RawTracepointWritable), ("kprobe", ProgramType.Kprobe), ("kretprobe", ProgramType.Kprobe), ("uprobe", ProgramType.Kprobe), ("uretprobe", ProgramType.Kprobe),
-        ("usdt", ProgramType.Kprobe), ("fentry", ProgramType.Tracing), ("fexit", ProgramType.Tracing), ("fmod_ret", ProgramType.Tracing), ("tp_btf", ProgramType.Tracing), ("lsm", ProgramType.Lsm),
-        ("perf_event", ProgramType.PerfEvent), ("netns", ProgramType.SkLookup), ("netns", ProgramType.FlowDissector),
+        ("usdt", ProgramType.Kprobe), ("fentry", ProgramType.Tracing), ("fexit", ProgramType.Tracing), ("fmod_ret", ProgramType.Tracing), ("tp_btf", ProgramType.Tracing), ("lsm", ProgramType.Lsm), ("iter", ProgramType.Tracing),
+        ("perf_event", ProgramType.PerfEvent), ("netns", ProgramType.SkLookup), ("netns", ProgramType.FlowDissector), ("sockmap", ProgramType.SkSkb), ("sockmap", ProgramType.SkMsg),
     ];
 
     private static readonly (string Unit, double Seconds)[] s_units = [("hz", 0), ("ms", 1e-3), ("us", 1e-6), ("s", 1)];
@@ -127,11 +134,12 @@ public static class PlaceAttach
             "tracepoint" => program.AttachTracepoint(parts[0], parts[1]),
             "raw_tracepoint" => program.AttachRawTracepoint(parts[0]),
             "kprobe" or "kretprobe" => Kernel(program, place.Kind, parts[0]),
-            "fentry" or "fexit" or "fmod_ret" or "tp_btf" or "lsm" => Traced(program, place),
+            "fentry" or "fexit" or "fmod_ret" or "tp_btf" or "lsm" or "iter" => Traced(program, place),
             "uprobe" or "uretprobe" => User(program, place.Kind, parts, pid),
             "usdt" => Usdt(program, parts, pid),
             "perf_event" => program.AttachPerfEvent(Sampling(parts[0]), pid),
             "cgroup" => program.AttachCgroup(parts[0].StartsWith('/') ? parts[0] : "/" + parts[0]),
+            "sockmap" => Sockmap(program, parts[0]),
             _ => program.AttachNetns(parts.Count > 0 ? parts[0] : null),
         };
     }
@@ -161,8 +169,14 @@ public static class PlaceAttach
     // Such a program was verified for one place, which its section names.
     private static BpfLink Traced(Program program, Place place) =>
         SectionNames.Find(program.Section) is { } meaning && meaning.Target == place.Parts[0]
-            ? program.AttachTracing()
+            ? place.Kind == "iter" ? program.AttachIterator() : program.AttachTracing()
             : throw new BpfException("attach", (int)ErrorNumber.EINVAL, $"program {program.Name} was loaded for {program.Section}: it cannot go to {place}");
+
+    private static Link Sockmap(Program program, string text)
+    {
+        using Map map = uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint id) ? Map.Open(id) : Map.OpenPinned(text);
+        return program.AttachSockmap(map);
+    }
 
     private static Link User(Program program, string kind, IReadOnlyList<string> parts, int pid)
     {

@@ -43,7 +43,7 @@ public abstract unsafe class KernelResource : IDisposable
     private protected static FileHandle OpenPath(string path, string kind)
     {
         using PinFolder folder = PinFolder.OpenFor(path, out string name);
-        return folder.TryOpen(name, kind) ?? throw Failure.Of(BpfCommand.ObjGet, -(int)ErrorNumber.ENOENT, path);
+        return folder.TryOpen(name, kind) ?? throw Failure.Of(BpfCommand.ObjGet, -(int)ErrorNumber.ENOENT, $"nothing is pinned at {path}");
     }
 
     /// <summary>The descriptor of what has a number.</summary>

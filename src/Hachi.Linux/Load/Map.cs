@@ -58,7 +58,7 @@ public sealed unsafe partial class Map : KernelResource
     public uint ValueType { get; }
 
     /// <summary>The types that it was made with, as the kernel gives them back; null for none, or without the right to ask.</summary>
-    internal BtfTypes? ReadTypes()
+    public BtfTypes? ReadTypes()
     {
         if (BtfId == 0 || KeyType + ValueType == 0)
             return null;

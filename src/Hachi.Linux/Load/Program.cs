@@ -40,6 +40,8 @@ public sealed unsafe partial class Program : KernelResource
         JitedBytes = (int)info.JitedLength;
         IsGplCompatible = (info.GplCompatible & 1) != 0;
         VerifiedInsns = info.VerifiedInsns;
+        LoadedAfterBoot = TimeSpan.FromTicks((long)(info.LoadTime / 100));
+        LoadedBy = info.CreatedByUid;
     }
 
     /// <summary>Its number in the kernel, as <c>bpftool prog show id</c> takes it.</summary>

@@ -57,6 +57,93 @@ public sealed class KernelVerbTests
     }
 
     [Fact]
+    public void Maps_with_types_are_shown_and_changed_by_them()
+    {
+        Tools.NeedRoot();
+        string name = $"typed_{Environment.ProcessId % 10_000}";
+        using LoadedObject loaded = ElfObjectReader.Read(Clang.Build($$"""
+            struct flow { u32 address; u16 port; u16 zone; };
+            struct counts { u64 packets; u32 flags[2]; char label[8]; };
+            struct { __uint(type, 1); __type(key, struct flow); __type(value, struct counts); __uint(max_entries, 8); } {{name}} SEC(".maps");
+            struct { __uint(type, 6); __type(key, u32); __type(value, struct counts); __uint(max_entries, 1); } each_{{name}} SEC(".maps");
+            u64 seen = 3; int limit = -1;
+            SEC("socket") int look(void *ctx) { struct flow f = {}; u32 zero = 0; map_lookup_elem(&each_{{name}}, &zero); map_lookup_elem(&{{name}}, &f); return seen + limit; }
+            """)).Object!.Load();
+        Assert.Equal((0, ""), Brief(CommandRun.Hachi("map", "set", name, "{ .address = 0x7f000001, .port = 53 }", "{ .packets = 9, .label = \"dns\" }")));
+        Assert.Equal((0, ""), Brief(CommandRun.Hachi("map", "set", name, "{\"address\": 2130706433, \"port\": 53}", "{ .flags = [1, 2] }")));
+        Assert.Equal($"{name}[{{ .address = 2130706433, .port = 53, .zone = 0 }}] = {{ .packets = 9, .flags = [1, 2], .label = \"dns\" }}\n", CommandRun.Hachi("map", "get", name).Text);
+        JsonElement row = JsonDocument.Parse(CommandRun.Hachi("dump", "map", $"{loaded.Map(name).Id}", "--json").Text).RootElement;
+        Assert.Equal(("0100007f35000000", 53, 9, "dns"), (row.GetProperty("key").GetString(), row.GetProperty("formatted").GetProperty("key").GetProperty("port").GetInt32(),
+            row.GetProperty("formatted").GetProperty("value").GetProperty("packets").GetInt32(), row.GetProperty("formatted").GetProperty("value").GetProperty("label").GetString()));
+        Assert.Equal(0, CommandRun.Hachi("map", "set", $"each_{name}", "0", "{ .packets = 4 }").Status);
+        Assert.Matches(@"^each_.*\[0\] = \{ \.packets = 4, .*\}(, \{ \.packets = 4, .*\})*\n$", CommandRun.Hachi("map", "get", $"each_{name}").Text);
+        // Global variables are a map too, and a variable can be set without its neighbours.
+        string data = $"{loaded.Maps.First(map => map.Name.EndsWith(".data", StringComparison.Ordinal)).Id}";
+        Assert.Equal((0, ""), Brief(CommandRun.Hachi("map", "set", data, "0", "{ .seen = 40 }")));
+        Assert.Contains(".seen = 40", CommandRun.Hachi("map", "get", data).Text);
+        Assert.Contains(".limit = -1", CommandRun.Hachi("map", "get", data).Text);
+        Assert.Contains("there is no member 'packet'; there are: packets, flags, label", CommandRun.Hachi("map", "set", name, "{}", "{ .packet = 9 }").Error);
+        Assert.Contains("there is no map of the name 'nowhere'", CommandRun.Hachi("map", "get", "nowhere").Error);
+    }
+
+    [Fact]
+    public void Programs_are_shown_with_their_functions_and_lines()
+    {
+        Tools.NeedRoot();
+        string bpftool = Tools.Need("bpftool");
+        using LoadedObject loaded = ElfObjectReader.Read(Clang.Build("""
+            __noinline int twice(int number) { return number * 2; }
+            SEC("tc") int first(void *ctx)
+            {
+                int number = ktime_get_ns() & 7;
+                return twice(number) + 1;
+            }
+            """)).Object!.Load();
+        string id = $"{loaded.Program("first").Id}", text = CommandRun.Hachi("dump", "prog", id, "--lines").Text;
+        Assert.StartsWith("first:\n; ", text);
+        Assert.Contains("\n\ntwice:\n", text);
+        // Every line that bpftool shows, in its order.
+        string[] theirs = [.. Tools.RunOk(bpftool, ["prog", "dump", "xlated", "id", id]).Text.Split('\n').Where(line => line.StartsWith("; ", StringComparison.Ordinal)).Select(line => line[2..].Trim())];
+        string[] ours = [.. text.Split('\n').Where(line => line.StartsWith("; ", StringComparison.Ordinal)).Select(line => line[2..line.LastIndexOf(" [a.c:", StringComparison.Ordinal)])];
+        Assert.Equal(theirs, ours);
+        Assert.DoesNotContain("; ", CommandRun.Hachi("dump", "prog", id).Text);
+        JsonElement row = JsonDocument.Parse(CommandRun.Hachi("list", "progs", "--json").Text).RootElement.EnumerateArray().First(each => $"{each.GetProperty("id")}" == id);
+        JsonElement twin = JsonDocument.Parse(Tools.RunOk(bpftool, ["-j", "prog", "show", "id", id]).Text).RootElement;
+        Assert.Equal(twin.GetProperty("uid").GetUInt32(), row.GetProperty("uid").GetUInt32());
+        Assert.InRange(row.GetProperty("loaded_at").GetInt64() - twin.GetProperty("loaded_at").GetInt64(), -2, 2);
+    }
+
+    [Fact]
+    public void Others_are_told_what_to_type()
+    {
+        string setpriv = Tools.Need("setpriv", "util-linux");
+        Tools.NeedRoot();
+        foreach (string[] verb in (string[][])[["list", "progs"], ["list", "links", "--json"], ["dump", "map", "1"], ["map", "get", "1"], ["attach", "1", "xdp:lo"], ["detach", "1"], ["load", "a b.asm"]])
+        {
+            string folder = Directory.CreateTempSubdirectory("hachi-nobody-").FullName;
+            try
+            {
+                File.SetUnixFileMode(folder, (UnixFileMode)0b111_101_101);
+                File.WriteAllText(Path.Combine(folder, "a b.asm"), Pass);
+                File.SetUnixFileMode(Path.Combine(folder, "a b.asm"), (UnixFileMode)0b110_100_100);
+                ToolResult run = Tools.Run(setpriv, ["--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all", "dotnet", Path.Combine(AppContext.BaseDirectory, "Hachi.Cli.dll"), .. verb],
+                    folder: folder, environment: new Dictionary<string, string?> { ["DOTNET_EnableDiagnostics"] = "0", ["HOME"] = "/tmp" });
+                if (!run.Error.Contains("hachi:", StringComparison.Ordinal))
+                    Assert.Skip("nobody may not read the build");
+                Assert.Equal(4, run.ExitCode);
+                Assert.Matches("EPERM: .*this process lacks CAP_(SYS_ADMIN|BPF)", run.Error);
+                Assert.Contains($"\n  try: sudo hachi {string.Join(' ', verb).Replace("a b.asm", "'a b.asm'", StringComparison.Ordinal)}\n", run.Error);
+            }
+            finally
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+        }
+    }
+
+    private static (int Status, string Error) Brief(CommandRun run) => (run.Status, run.Error);
+
+    [Fact]
     public void Lists_are_those_of_bpftool()
     {
         Tools.NeedRoot();

@@ -5,18 +5,20 @@ namespace Hachi.Tests.Guest;
 /// <summary>One run of all checks in one kernel, made when the first test asks, shared by the others.</summary>
 public sealed class KernelRuns
 {
-    private static readonly Dictionary<string, Lazy<GuestReport>> s_runs = new(StringComparer.Ordinal)
+    // Two emulated processors keep two real ones busy; the host's checks wait, for what they time is their own.
+    private static readonly Lazy<Dictionary<string, Task<GuestReport>>> s_runs = new(() =>
     {
-        ["6.1"] = new(() => GuestMachine.Boot("6.1")),
-        ["6.12"] = new(() => GuestMachine.Boot("6.12")),
-        ["host"] = new(() => GuestMachine.RunHere()),
-    };
+        Task<GuestReport>[] guests = [Start(() => GuestMachine.Boot("6.1")), Start(() => GuestMachine.Boot("6.12"))];
+        return new(StringComparer.Ordinal) { ["6.1"] = guests[0], ["6.12"] = guests[1], ["host"] = Task.WhenAll(guests).ContinueWith(_ => GuestMachine.RunHere(), CancellationToken.None, TaskContinuationOptions.LongRunning, TaskScheduler.Default) };
+    });
 
     /// <summary>The kernels, oldest first.</summary>
-    internal static IEnumerable<string> Kernels => s_runs.Keys;
+    internal static IEnumerable<string> Kernels => ["6.1", "6.12", "host"];
 
     /// <summary>What a kernel reported.</summary>
-    internal static GuestReport Of(string kernel) => s_runs[kernel].Value;
+    internal static GuestReport Of(string kernel) => s_runs.Value[kernel].GetAwaiter().GetResult();
+
+    private static Task<GuestReport> Start(Func<GuestReport> run) => Task.Factory.StartNew(run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 }
 
 /// <summary>The kernel matrix: every check of tests/Hachi.Guest in every kernel.</summary>

@@ -9,7 +9,7 @@ namespace Hachi.Cli.Verbs.Kernel;
 /// <summary><c>hachi attach</c>: a program that is in the kernel to a place.</summary>
 internal sealed class AttachVerb : IVerb
 {
-    private readonly Argument<string> _program = new("PROG") { Description = "The program: its number, or the path of its pin" };
+    private readonly Argument<string> _program = new("PROG") { Description = "The program: its number, its name, or the path of its pin" };
     private readonly Argument<string> _place = new("PLACE") { Description = "Where: xdp:IF, tc:IF:egress, tracepoint:CATEGORY:NAME, ... (see hachi load --help)" };
     private readonly Option<string?> _pin = new("--pin") { Description = "Pin the link at this path of a BPF file system, and end", HelpName = "PATH" };
     private readonly Option<int> _pid = new("--pid", "-p") { Description = "The process, for uprobes and samples", DefaultValueFactory = _ => -1, HelpName = "N" };

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Hachi.Cli.Ebpf;
 using Hachi.Linux.Attach;
+using Hachi.Linux.Capture;
 using Hachi.Linux.Load;
 using Hachi.Text;
 using Hachi.Uapi;
@@ -17,15 +18,27 @@ internal static class KernelText
     public static string Line(Map map) =>
         $"map {map.Id}: {map.Type.Name()} {Escaper.Escape(map.Name)}, key {map.KeySize}, value {map.ValueSize}, entries {map.MaxEntries}{(map.Flags == 0 ? "" : $", flags 0x{(uint)map.Flags:x}")}";
 
-    public static string Element(Map map, byte[] key, byte[] value) => $"{Escaper.Escape(map.Name)}[{MapText.Number(key)}] = {MapText.Values(value, map.ValueSize, map.IsPerCpu)}";
-
     public static string Line(in LinkInfo link) =>
-        $"link {link.Id}: {link.Type.Name()} prog {link.ProgramId}{(link.AttachType is { } type ? $" at {type.Name()}" : "")}{(link.Target != 0 ? $" of {link.Target}" : "")}{(link.CgroupId != 0 ? $" of cgroup {link.CgroupId}" : "")}";
+        $"link {link.Id}: {link.Type.Name()} prog {link.ProgramId}{(link.AttachType is { } type ? $" at {type.Name()}" : "")}{(link.Target != 0 ? $" of {Target(link)}" : "")}{(link.CgroupId != 0 ? $" of cgroup {link.CgroupId}" : "")}";
+
+    // An interface of another network namespace has a number only.
+    private static string Target(in LinkInfo link)
+    {
+        uint target = link.Target;
+        string? name = link.Type is BpfLinkType.Xdp or BpfLinkType.Tcx or BpfLinkType.Netkit && OperatingSystem.IsLinux() ? s_interfaces.Value.FirstOrDefault(each => each.Index == target)?.Name : null;
+        return name is null ? $"{target}" : $"{Escaper.Escape(name)} ({target})";
+    }
+
+    private static readonly Lazy<IReadOnlyList<CaptureDevice>> s_interfaces = new(CaptureDevice.List);
 }
 
 /// <summary>The same as JSON: numbers and names as <c>bpftool -j</c> has them.</summary>
 internal static class KernelJson
 {
+    // The first number of /proc/uptime: seconds, sleep included.
+    private static readonly Lazy<DateTimeOffset> s_boot = new(() =>
+        DateTimeOffset.UtcNow - TimeSpan.FromSeconds(double.Parse(File.ReadAllText("/proc/uptime").Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture)));
+
     public static void Write(Utf8JsonWriter json, KernelProgram program)
     {
         json.WriteStartObject();
@@ -34,6 +47,8 @@ internal static class KernelJson
         json.WriteString("name", program.Name);
         json.WriteString("tag", program.Tag);
         json.WriteBoolean("gpl_compatible", program.IsGplCompatible);
+        json.WriteNumber("loaded_at", LoadedAt(program).ToUnixTimeSeconds());
+        json.WriteNumber("uid", program.LoadedBy);
         json.WriteNumber("bytes_xlated", program.TranslatedBytes);
         json.WriteNumber("bytes_jited", program.JitedBytes);
         json.WriteStartArray("map_ids");
@@ -42,8 +57,17 @@ internal static class KernelJson
         json.WriteEndArray();
         if (program.BtfId != 0)
             json.WriteNumber("btf_id", program.BtfId);
+        (ulong runs, TimeSpan time, _) = program.ReadStatistics();
+        if (runs > 0)
+        {
+            json.WriteNumber("run_time_ns", (long)time.TotalNanoseconds);
+            json.WriteNumber("run_cnt", runs);
+        }
         json.WriteEndObject();
     }
+
+    /// <summary>When a program was loaded, by the clock of today.</summary>
+    private static DateTimeOffset LoadedAt(KernelProgram program) => s_boot.Value + program.LoadedAfterBoot;
 
     public static void Write(Utf8JsonWriter json, Map map)
     {
@@ -58,31 +82,6 @@ internal static class KernelJson
         if (map.BtfId != 0)
             json.WriteNumber("btf_id", map.BtfId);
         json.WriteEndObject();
-    }
-
-    /// <summary>An element of a map on one line: <c>{"key":"07000000","value":"..."}</c>, of a map with a value for each processor <c>"values":[...]</c>.</summary>
-    public static string Element(Map map, byte[] key, byte[] value)
-    {
-        using var memory = new MemoryStream();
-        using (var json = new Utf8JsonWriter(memory))
-        {
-            json.WriteStartObject();
-            json.WriteString("key", Convert.ToHexStringLower(key));
-            if (map.IsPerCpu)
-            {
-                int stride = (map.ValueSize + 7) / 8 * 8;
-                json.WriteStartArray("values");
-                for (int at = 0; at + map.ValueSize <= value.Length; at += stride)
-                    json.WriteStringValue(Convert.ToHexStringLower(value.AsSpan(at, map.ValueSize)));
-                json.WriteEndArray();
-            }
-            else
-            {
-                json.WriteString("value", Convert.ToHexStringLower(value));
-            }
-            json.WriteEndObject();
-        }
-        return System.Text.Encoding.UTF8.GetString(memory.ToArray());
     }
 
     public static void Write(Utf8JsonWriter json, in LinkInfo link)
@@ -107,11 +106,41 @@ internal static class PlaceArgument
     public static Place Parse(string text) =>
         Place.TryParse(text, out Place? place, out string problem) ? place! : throw new CommandException(problem);
 
-    /// <summary>A program by its number or by the path of its pin.</summary>
-    public static KernelProgram OpenProgram(string text) => uint.TryParse(text, out uint id) ? KernelProgram.Open(id) : KernelProgram.OpenPinned(text);
+    /// <summary>A program by its number, the path of its pin, or its name where only one has it.</summary>
+    public static KernelProgram OpenProgram(string text) =>
+        uint.TryParse(text, out uint id) ? KernelProgram.Open(id) : IsPath(text) ? KernelProgram.OpenPinned(text) : ByName(text, KernelProgram.AllIds(), KernelProgram.Open, each => each.Name, "program");
 
-    /// <summary>A map by its number or by the path of its pin.</summary>
-    public static Map OpenMap(string text) => uint.TryParse(text, out uint id) ? Map.Open(id) : Map.OpenPinned(text);
+    /// <summary>A map by its number, the path of its pin, or its name where only one has it.</summary>
+    public static Map OpenMap(string text) =>
+        uint.TryParse(text, out uint id) ? Map.Open(id) : IsPath(text) ? Map.OpenPinned(text) : ByName(text, Map.AllIds(), Map.Open, each => each.Name, "map");
+
+    private static bool IsPath(string text) => text.Contains('/', StringComparison.Ordinal) || File.Exists(text);
+
+    private static T ByName<T>(string name, IEnumerable<uint> ids, Func<uint, T> open, Func<T, string> nameOf, string what) where T : KernelResource
+    {
+        var found = new List<uint>();
+        // The kernel keeps the first fifteen bytes.
+        string kept = name[..Math.Min(name.Length, 15)];
+        foreach (uint id in ids)
+        {
+            try
+            {
+                using T each = open(id);
+                if (nameOf(each) == kept)
+                    found.Add(id);
+            }
+            catch (Linux.BpfException e) when (e.Errno == (int)ErrorNumber.ENOENT)
+            {
+                // It went while we were asking.
+            }
+        }
+        return found switch
+        {
+            [] => throw new CommandException($"there is no {what} of the name '{name}'", $"give its number, its name or the path of its pin; hachi list {what[..Math.Min(4, what.Length)]}s shows them"),
+            [uint one] => open(one),
+            _ => throw new CommandException($"{found.Count} {what}s have the name '{name}'", $"give a number: {string.Join(", ", found.Take(10))}"),
+        };
+    }
 
     /// <summary>A link by its number or by the path of its pin.</summary>
     public static BpfLink OpenLink(string text) => uint.TryParse(text, out uint id) ? BpfLink.Open(id) : BpfLink.OpenPinned(text);

@@ -16,6 +16,7 @@ internal sealed class LoadVerb : IVerb
     private readonly Option<string[]> _section = new("--section") { Description = "Only this program: its name or its section (may be repeated)", HelpName = "S" };
     private readonly Option<string[]> _attach = new("--attach") { Description = "Attach to a place; auto: where each program's section says (may be repeated)", HelpName = "PLACE" };
     private readonly Option<string?> _pin = new("--pin") { Description = "Pin programs, maps and links in a new directory of a BPF file system, and end", HelpName = "DIR" };
+    private readonly Option<string> _pinMaps = new("--pin-maps") { Description = "Where maps that the object wants pinned by name are found or made, when programs stay or are attached (default /sys/fs/bpf)", HelpName = "DIR", DefaultValueFactory = _ => "/sys/fs/bpf" };
     private readonly Option<int> _pid = new("--pid", "-p") { Description = "The process, for uprobes and samples", DefaultValueFactory = _ => -1, HelpName = "N" };
     private readonly Option<uint> _log = new("--log") { Description = "Show what the verifier writes: 1 its paths, 2 every instruction, 4 figures", HelpName = "LEVEL" };
     private readonly Option<bool> _drop = new("--drop") { Description = "Once attached, give up root and every capability (what the kernel itself detaches needs none)" };
@@ -25,7 +26,7 @@ internal sealed class LoadVerb : IVerb
 
     public string Summary => "Load an object into the kernel, and attach it";
 
-    public string Usage => "load OBJ [--section S]... [--attach PLACE|auto]... [--pin DIR] [--pid N] [--log LEVEL] [--drop] [--json]";
+    public string Usage => "load OBJ [--section S]... [--attach PLACE|auto]... [--pin DIR] [--pin-maps DIR] [--pid N] [--log LEVEL] [--drop] [--json]";
 
     public string Examples => """
         hachi load prog.o                                would the kernel take it? Load, and drop it
@@ -36,14 +37,15 @@ internal sealed class LoadVerb : IVerb
 
     public string About => """
         PLACE is one of: xdp:IF, tc:IF[:egress], tracepoint:CATEGORY:NAME, raw_tracepoint:NAME, kprobe:FUNCTION, kretprobe:FUNCTION, uprobe:FILE:SYMBOL,
-        uretprobe:FILE:SYMBOL, usdt:FILE:NAME, perf_event:99hz, cgroup:PATH, netns. Loading needs CAP_BPF, attaching more: hachi says what.
+        uretprobe:FILE:SYMBOL, usdt:FILE:NAME, perf_event:99hz, cgroup:PATH, netns, sockmap:MAP; fentry:FUNCTION, lsm:HOOK, iter:KIND and their
+        like where the program was loaded for it. Loading needs CAP_BPF, attaching more: hachi says what.
         What the verifier refuses is explained, status 3; what the kernel refuses otherwise is status 4.
         """;
 
     public void Build(Command command, Shell shell)
     {
         command.Add(_object);
-        foreach (Option option in (Option[])[_section, _attach, _pin, _pid, _log, _drop, _json])
+        foreach (Option option in (Option[])[_section, _attach, _pin, _pinMaps, _pid, _log, _drop, _json])
             command.Add(option);
         command.SetAction(parse => Run(parse, shell));
     }
@@ -55,7 +57,9 @@ internal sealed class LoadVerb : IVerb
         foreach (string section in sections)
             _ = ObjectFile.Choose(spec, section);
         string[] names = [.. spec.Programs.Where(program => sections.Length == 0 || sections.Contains(program.Name) || sections.Contains(program.Section)).Select(program => program.Name)];
-        using LoadedObject loaded = spec.Load(new LoadOptions { Programs = names, LogLevel = parse.GetValue(_log) });
+        // What is only tried leaves nothing behind.
+        bool stays = places.Length > 0 || parse.GetValue(_pin) is not null;
+        using LoadedObject loaded = spec.Load(new LoadOptions { Programs = names, LogLevel = parse.GetValue(_log), PinDirectory = stays ? parse.GetValue(_pinMaps) : null });
         foreach (KernelProgram program in loaded.Programs.Where(program => program.VerifierLog is not null))
             shell.Error.Write(Escaper.Escape(program.VerifierLog!, keepLines: true));
         var links = new List<(KernelProgram Program, Link Link)>();

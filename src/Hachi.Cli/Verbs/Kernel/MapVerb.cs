@@ -24,11 +24,13 @@ internal sealed class MapVerb : IVerb
         hachi map get 12                                 every element of map 12
         hachi map get /sys/fs/bpf/mine/map_counts 7      one element of a pinned map
         hachi map set 12 7 0                             a key and a value, as numbers or hex:00ff...
+        hachi map set 12 7 '{ .packets = 0 }'            of a structure some members; the others stay as they are
         hachi map watch 12                               elements that change, as they do, until Ctrl-C
         """;
 
     public string About => """
-        MAP is a map's number or the path of its pin. Keys and values are numbers as wide as the map has them, or bytes as hex:00ff...
+        MAP is a map's number, its name, or the path of its pin. Keys and values are numbers as wide as the map has them, or bytes as hex:00ff... Where the map has types, they are
+        shown and taken as such: { .pid = 7, .comm = "sh" }, [1, 2], names of enumerators.
         """;
 
     public void Build(Command command, Shell shell)
@@ -42,14 +44,14 @@ internal sealed class MapVerb : IVerb
     private static Command Form(Shell shell, string name, string summary, bool isKeyNeeded, bool takesValue, Func<Shell, Map, string?, string?, bool, int> run)
     {
         var command = new Command(name, summary);
-        var map = new Argument<string>("MAP") { Description = "Its number, or the path of its pin" };
-        var key = new Argument<string?>("KEY") { Description = "A number, or hex:00ff...", Arity = isKeyNeeded ? ArgumentArity.ExactlyOne : ArgumentArity.ZeroOrOne };
-        var value = new Argument<string?>("VALUE") { Description = "A number, or hex:00ff..." };
+        var map = new Argument<string>("MAP") { Description = "Its number, its name (of a program or map), or the path of its pin" };
+        var key = new Argument<string?>("KEY") { Description = "A number, hex:00ff..., or what the map's types say", Arity = isKeyNeeded ? ArgumentArity.ExactlyOne : ArgumentArity.ZeroOrOne };
+        var value = new Argument<string?>("VALUE") { Description = "A number, hex:00ff..., or what the map's types say" };
         command.Add(map);
         command.Add(key);
         if (takesValue)
             command.Add(value);
-        var json = new Option<bool>("--json") { Description = "One JSON object for each element, its bytes as hexadecimal digits" };
+        var json = new Option<bool>("--json") { Description = "One JSON object for each element: its bytes as hexadecimal digits, and what they are where the map has types" };
         if (!takesValue && !isKeyNeeded)
             command.Add(json);
         command.SetAction(parse =>
@@ -62,38 +64,36 @@ internal sealed class MapVerb : IVerb
 
     private static int Get(Shell shell, Map map, string? key, string? value, bool isJson)
     {
+        var elements = new MapElements(map, isJson);
         if (key is null)
         {
             foreach ((byte[] each, byte[] element) in MapEntries.Of(map))
-                shell.Out.WriteLine(Line(isJson, map, each, element));
+                shell.Out.WriteLine(elements.Line(each, element));
             return ExitStatus.Done;
         }
-        byte[] bytes = MapText.Bytes(key, map.KeySize, "key", map.Name), found = new byte[map.ValueBytes];
+        byte[] bytes = elements.Key(key), found = new byte[map.ValueBytes];
         if (!map.TryGet(bytes, found))
             return shell.Fail($"map {map.Name} has no key {key}", null, ExitStatus.No);
-        shell.Out.WriteLine(Line(isJson, map, bytes, found));
+        shell.Out.WriteLine(elements.Line(bytes, found));
         return ExitStatus.Done;
     }
 
     private static int Set(Shell shell, Map map, string? key, string? value, bool isJson)
     {
-        byte[] one = MapText.Bytes(value!, map.ValueSize, "value", map.Name), whole = new byte[map.ValueBytes];
-        // Every processor gets the value.
-        int stride = map.IsPerCpu ? (map.ValueSize + 7) / 8 * 8 : Math.Max(1, whole.Length);
-        for (int at = 0; at < whole.Length; at += stride)
-            one.CopyTo(whole, at);
-        map.Set(MapText.Bytes(key!, map.KeySize, "key", map.Name), whole);
+        var elements = new MapElements(map, isJson);
+        byte[] bytes = elements.Key(key!);
+        map.Set(bytes, elements.Value(value!, bytes));
         return ExitStatus.Done;
     }
 
     private static int Delete(Shell shell, Map map, string? key, string? value, bool isJson) =>
-        map.Remove(MapText.Bytes(key!, map.KeySize, "key", map.Name)) ? ExitStatus.Done : shell.Fail($"map {map.Name} has no key {key}", null, ExitStatus.No);
+        map.Remove(new MapElements(map, isJson).Key(key!)) ? ExitStatus.Done : shell.Fail($"map {map.Name} has no key {key}", null, ExitStatus.No);
 
     private static Command Watch(Shell shell)
     {
         const int EveryDefault = 500;
         var command = new Command("watch", "Show elements as they change");
-        var map = new Argument<string>("MAP") { Description = "Its number, or the path of its pin" };
+        var map = new Argument<string>("MAP") { Description = "Its number, its name (of a program or map), or the path of its pin" };
         var every = new Option<int>("--every") { Description = "Milliseconds between two looks (default 500)", DefaultValueFactory = _ => EveryDefault, HelpName = "MS" };
         command.Add(map);
         command.Add(every);
@@ -103,17 +103,18 @@ internal sealed class MapVerb : IVerb
         {
             using Map opened = PlaceArgument.OpenMap(parse.GetValue(map)!);
             bool isJson = parse.GetValue(json);
+            var elements = new MapElements(opened, isJson);
             var seen = new Dictionary<string, string>();
             do
             {
                 var now = new Dictionary<string, string>();
                 foreach ((byte[] key, byte[] value) in MapEntries.Of(opened))
-                    now[Convert.ToHexString(key)] = Line(isJson, opened, key, value);
+                    now[Convert.ToHexString(key)] = elements.Line(key, value);
                 foreach ((string key, string line) in now)
                     if (seen.GetValueOrDefault(key) != line)
                         shell.Out.WriteLine(line);
                 foreach (string gone in seen.Keys.Except(now.Keys))
-                    shell.Out.WriteLine(isJson ? $"{{\"key\":\"{gone.ToLowerInvariant()}\",\"gone\":true}}" : $"{Escaper.Escape(opened.Name)}[{MapText.Number(Convert.FromHexString(gone))}] is gone");
+                    shell.Out.WriteLine(isJson ? $"{{\"key\":\"{gone.ToLowerInvariant()}\",\"gone\":true}}" : $"{elements.Place(Convert.FromHexString(gone))} is gone");
                 shell.Out.Flush();
                 seen = now;
             }
@@ -122,6 +123,4 @@ internal sealed class MapVerb : IVerb
         });
         return command;
     }
-
-    private static string Line(bool isJson, Map map, byte[] key, byte[] value) => isJson ? KernelJson.Element(map, key, value) : KernelText.Element(map, key, value);
 }
