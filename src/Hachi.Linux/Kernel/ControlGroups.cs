@@ -59,7 +59,8 @@ internal static unsafe class ControlGroups
                 : ((ulong)*(uint*)(answer + MajorOffset) << 20 | *(uint*)(answer + MinorOffset), *(ulong*)(answer + InodeOffset));
     }
 
-    private static string[] Lines(string path)
+    /// <summary>The lines of a file; none where it cannot be read.</summary>
+    internal static string[] Lines(string path)
     {
         try
         {

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using Hachi.Linux.Kernel;
 using Hachi.Linux.Load;
 using Hachi.Linux.Symbols;
 using Hachi.Object.Plan;
@@ -93,7 +94,7 @@ internal sealed class Names(RunPlan plan, Map? stacks) : IDisposable
         if (_users is null)
         {
             _users = [];
-            foreach (string line in Lines("/etc/passwd"))
+            foreach (string line in ControlGroups.Lines("/etc/passwd"))
                 if (line.Split(':') is [var name, _, var number, ..] && uint.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out uint uid))
                     _users.TryAdd(uid, name);
         }
@@ -119,17 +120,5 @@ internal sealed class Names(RunPlan plan, Map? stacks) : IDisposable
         const string All = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS";
         string[] names = All.Split(' ');
         return number >= 1 && number <= names.Length ? "SIG" + names[number - 1] : "UNKNOWN";
-    }
-
-    private static string[] Lines(string path)
-    {
-        try
-        {
-            return File.ReadAllLines(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return [];
-        }
     }
 }
