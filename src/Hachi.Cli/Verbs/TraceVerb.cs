@@ -112,6 +112,8 @@ internal sealed class TraceVerb : IVerb
             Settings = SettingsOfEnvironment(),
             Name = name,
         };
+        if (parse.GetValue(_errors))
+            shell.Error.WriteLine("hachi: -k: what helpers return is not told; a string that could not be read prints as <fault>, and full maps are told always");
         TraceCompilation made = TraceCompiler.Compile(text, options, facts);
         foreach (Diagnostic diagnostic in made.Diagnostics)
             if (diagnostic.Severity == Severity.Error || (diagnostic.Severity == Severity.Warning && !parse.GetValue(_noWarnings)))

@@ -19,6 +19,7 @@ public static partial class DiagnosticTable
         TraceNoProbe = Add("HT0013", Severity.Error, "expected a probe, found {0}", "A script is a list of probes with their blocks: BEGIN { … }  tracepoint:sched:sched_switch { … }."),
         TraceMemberType = Add("HT0014", Severity.Error, "{0} cannot be a member's type here", "Members are numbers, pointers, arrays, structs, unions and enums."),
         TraceTooMany = Add("HT0015", Severity.Error, "more is wrong, but this is enough", "Mend the first errors: later ones often follow from them."),
+        TraceDefineArguments = Add("HT0016", Severity.Warning, "#define {0} takes arguments, which are not put in place here", "#define names a value; what takes arguments is a macro of the language: macro name(a) {{ … }}."),
 
         TraceUnknownProbe = Add("HT0101", Severity.Error, "there is no kind of probe {0}", "hachi trace -l lists the probes; their kinds are begin, end, kprobe, uprobe, tracepoint, profile, interval and others."),
         TraceProbeForm = Add("HT0102", Severity.Error, "{0} cannot be attached to: {1}", "Every kind of probe has its own form."),

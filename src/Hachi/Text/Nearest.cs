@@ -16,7 +16,7 @@ public static class Nearest
         foreach (string candidate in candidates.Take(CandidatesMax))
         {
             int distance = Distance(word, candidate, least);
-            if (distance < least && !word.SequenceEqual(candidate))
+            if (distance < least && candidate.Length > 0 && !word.SequenceEqual(candidate))
             {
                 least = distance;
                 best = candidate;

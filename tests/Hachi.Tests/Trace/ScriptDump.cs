@@ -14,6 +14,7 @@ internal static class ScriptDump
         DefineItem define => $"define {define.Name} {define.Body}",
         ImportItem import => $"import {import.Path}",
         TypeItem type => Of(type.Type),
+        TypedefItem typedef => string.Join('\n', typedef.Names.Select(name => "typedef " + Of(name))),
         ConfigItem config => "config " + string.Join(',', config.Entries.Select(entry => $"{entry.Name}={entry.Value.Kind}:{entry.Value.Text}")),
         MapItem map => $"map {map.Map.Name} {map.Kind} {Of(map.Entries)}",
         MacroItem macro => $"macro {macro.Name} [{Of(macro.Parameters)}] {Of(macro.Body)}",

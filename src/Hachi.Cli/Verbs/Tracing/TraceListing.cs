@@ -111,9 +111,13 @@ internal sealed class TraceListing(IKernelFacts facts, Shell shell, bool isVerbo
             if (kind == ProbeKind.Fexit && types[types[id].SizeOrType].SizeOrType is > 0 and var result)
                 shell.Out.WriteLine("    " + BtfCText.Declare(types, result, "retval"));
         }
-        else if (facts.Types is BtfTypes known && kind == ProbeKind.RawTracepoint && known.Find(BtfKind.Func, "__bpf_trace_" + function) is > 0 and var caller)
+        else if (facts.Types is BtfTypes known && kind == ProbeKind.RawTracepoint && Caller(known, function) is > 0 and var caller)
             Parameters(known, known[caller].SizeOrType, 1);
     }
+
+    // A function of the tracepoint whose parameters have names.
+    private static uint Caller(BtfTypes types, string name) =>
+        types.Find(BtfKind.Func, "__probestub_" + name) is > 0 and var stub ? stub : types.Find(BtfKind.Func, "__traceiter_" + name) is > 0 and var caller ? caller : types.Find(BtfKind.Func, "__bpf_trace_" + name);
 
     private void Parameters(BtfTypes types, uint prototype, int skip)
     {

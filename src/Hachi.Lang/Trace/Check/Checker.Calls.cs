@@ -70,8 +70,12 @@ internal sealed partial class Checker
                 return TraceType.Int64;
             case "has_key" or "find":
                 if (WholeMap(call.Args[0], name, keyed: true) is MapInfo map)
+                {
                     SetKey(map, Type(call.Args[1]), call.Args[1]);
-                return name == "find" ? _script.Maps.GetValueOrDefault((call.Args[0] as MapExpr)?.Name ?? "")?.Value ?? TraceType.None : TraceType.Bool;
+                    if (name == "find")
+                        Found(map, call.Args[2]);
+                }
+                return TraceType.Bool;
             case "delete":
                 if (call.Args.Count == 2)
                 {
@@ -87,6 +91,24 @@ internal sealed partial class Checker
             default:
                 return null;
         }
+    }
+
+    /// <summary>The variable that <c>find</c> writes.</summary>
+    private void Found(MapInfo map, Expr result)
+    {
+        if (result is not VariableExpr target)
+        {
+            Report(DiagnosticTable.TraceAssignTarget, result, ScriptPrinter.Print(result));
+            return;
+        }
+        VariableInfo? variable = Find(target.Name);
+        if (variable is null)
+            _program.Variables[target.Name] = variable = new VariableInfo(target.Name);
+        variable.IsAssigned = true;
+        _script[target].Variable = variable;
+        if (Value(map.Value) is { Kind: not TypeKind.None } value)
+            Give(variable, value, result);
+        _script[target].Type = variable.Type;
     }
 
     private MapInfo? WholeMap(Expr arg, string name, bool keyed)
@@ -136,20 +158,51 @@ internal sealed partial class Checker
                     Report(DiagnosticTable.TraceWord, call.Args[0], word, "monotonic, boot, tai, sw_tai");
                 info.Text = word;
                 return TraceType.UInt64;
-            case "pid" or "tid" or "ppid":
-                if (name != "ppid" && word is not ("curr_ns" or "init"))
+            case "pid" or "tid":
+                if (word is not ("curr_ns" or "init"))
                     Report(DiagnosticTable.TraceWord, call.Args[0], word, "curr_ns, init");
-                if (name == "ppid")
-                    Type(call.Args[0]);
                 info.Text = word;
                 return TraceType.UInt32;
             case "getopt":
                 return Option(call, info);
+            case "container_of":
+                return Container(call, info);
             case "signal" or "signal_thread" when word.Length > 0 && Constants.Find(word.StartsWith("SIG", StringComparison.Ordinal) ? word : "SIG" + word) is null && _script.Types.Constant(word) is null:
                 return null;
             default:
                 return null;
         }
+    }
+
+    /// <summary>The structure around a member: its distance is kept, the pointer is the argument's.</summary>
+    private TraceType Container(CallExpr call, ExprInfo info)
+    {
+        TraceType member = Type(call.Args[0]);
+        TraceType? whole = call.Args[1] switch { TypeExpr type => Named(type.Type), NameExpr name => _script.Types.Named(name.Name), _ => null };
+        if (whole is not { Kind: TypeKind.Struct })
+        {
+            if (whole is not null || call.Args[1] is not TypeExpr)
+                Report(DiagnosticTable.TraceArgumentType, call.Args[1], "container_of()", "a struct", 2, whole ?? Type(call.Args[1]));
+            return TraceType.None;
+        }
+        var path = new List<string>();
+        Expr at = call.Args[2];
+        for (; at is MemberExpr inner; at = inner.Target)
+            path.Insert(0, inner.Member);
+        if (at is NameExpr first)
+            path.Insert(0, first.Name);
+        (long distance, TraceType holder) = (0, whole);
+        foreach (string name in path)
+        {
+            if (_script.Types.Complete(holder).Struct?.Find(name) is not StructField field)
+            {
+                Report(DiagnosticTable.TraceNoMember, call.Args[2], holder, name);
+                return TraceType.None;
+            }
+            (distance, holder) = (distance + field.Offset, field.Type);
+        }
+        info.Distance = -distance;
+        return TraceType.PointerTo(whole, member.Space);
     }
 
     private TraceType Option(CallExpr call, ExprInfo info)
@@ -247,7 +300,8 @@ internal sealed partial class Checker
                 continue;
             TraceType type = Value(_script[call.Args[at]].Type);
             if (type.Kind != TypeKind.None && !FormatString.Prints(part.Conversion, type))
-                Report(DiagnosticTable.TraceFormat, call.Args[at], $"{name}: %{part.Conversion} specifier expects a value of another type ({type} supplied)");
+                ReportWithHint(DiagnosticTable.TraceFormat, call.Args[at].Span, part.Conversion == "s" && type.Kind == TypeKind.Pointer ? $"str({ScriptPrinter.Print(call.Args[at])}) is the string that it leads to"
+                    : part.Conversion is not "s" && type.Kind == TypeKind.String ? "%s prints strings" : null, $"{name}: %{part.Conversion} specifier expects a value of another type ({type} supplied)");
             at++;
         }
     }
@@ -262,13 +316,17 @@ internal sealed partial class Checker
                 return Text(call, info, longest);
             case "buf": return Buffer(call, longest);
             case "comm": return TraceType.String(16);
-            case "strcap": return TraceType.String(longest);
-            case "str_concat": return TraceType.String(Math.Min(longest, _script[first!].Type.SizeBytes + _script[second!].Type.SizeBytes));
+            case "pcomm" or "leader_comm": return NeedTypes(name, call, TraceType.String(16));
+            case "ppid" or "leader_tid": return NeedTypes(name, call, TraceType.UInt32);
+            case "strcap" or "default_str_length":
+                info.Number = first is not null && _script[first].Type is { Kind: TypeKind.String or TypeKind.Array or TypeKind.Buffer } text ? text.SizeBytes : longest;
+                return TraceType.UInt64;
+            case "globmatch": return Glob(call, info);
+            case "str_concat": return TraceType.String(_script[first!].Type.SizeBytes + _script[second!].Type.SizeBytes);
             case "len" when _script[first!].Type is { Kind: not (TypeKind.String or TypeKind.KernelStack or TypeKind.UserStack or TypeKind.None) } counted:
                 Report(DiagnosticTable.TraceArgumentType, first!, "len()", "a map, a string or a stack", 1, counted);
                 return TraceType.Int64;
-            case "strlen" or "len" or "strncmp" or "strcmp" or "memcmp" or "skboutput" or "write_user": return name is "strncmp" or "strlen" or "len" ? TraceType.Int64 : TraceType.Int64;
-            case "strstr": return TraceType.Int64;
+            case "strlen" or "len" or "strncmp" or "strcmp" or "memcmp" or "strstr" or "skboutput" or "write_user": return TraceType.Int64;
             case "strcontains" or "is_err": return TraceType.Bool;
             case "ksym": return new TraceType(TypeKind.KernelSymbol, 8);
             case "usym": return new TraceType(TypeKind.UserSymbol, 16);
@@ -290,7 +348,6 @@ internal sealed partial class Checker
                 else if (_isFinal)
                     Report(DiagnosticTable.TraceControlGroup, first!, _script[first!].Text ?? "");
                 return TraceType.UInt64;
-            case "socket_cookie" or "cgroup": return TraceType.UInt64;
             case "cgroup_path": return new TraceType(TypeKind.CgroupPath, 8) { Text = second is null ? "" : _script[second].Text ?? "" };
             case "path": return TraceType.String(second is null ? longest : (int)Math.Clamp(_script[second].Number ?? longest, 1, longest));
             case "bswap": return Value(_script[first!].Type) is { Kind: TypeKind.Integer } type ? type with { IsSigned = false, Enum = null } : TraceType.UInt64;
@@ -301,13 +358,13 @@ internal sealed partial class Checker
             case "kptr" or "uptr":
                 TraceType pointer = _script[first!].Type;
                 return (pointer.Kind == TypeKind.Pointer ? pointer : TraceType.PointerTo(TraceType.Int(1, true))) with { Space = name == "kptr" ? AddressSpace.Kernel : AddressSpace.User, IsTrusted = false };
-            case "container_of": return TraceType.UInt64;
             case "static_assert" or "assert":
-                if (name == "static_assert" && _script[first!].Number == 0)
+                if (name == "static_assert" && _dead == 0 && _script[first!].Number == 0)
                     Report(DiagnosticTable.TraceAssert, call, _script[second!].Text ?? "");
                 return TraceType.Void;
             case "fail":
-                Report(DiagnosticTable.TraceAssert, call, _script[first!].Text ?? "");
+                if (_dead == 0)
+                    Report(DiagnosticTable.TraceAssert, call, Said(call));
                 return TraceType.Void;
             case "is_str" or "is_ptr" or "is_integer" or "is_unsigned_integer" or "is_array" or "is_literal":
                 info.Number = Is(name, first!) ? 1 : 0;
@@ -319,6 +376,39 @@ internal sealed partial class Checker
             case "rand": return TraceType.UInt32;
             default: return TraceType.UInt64;
         }
+    }
+
+    private TraceType Glob(CallExpr call, ExprInfo info)
+    {
+        if (_script[call.Args[0]].Text is string text && _script[call.Args[1]].Text is string pattern)
+            info.Number = ProbeTable.Matches(pattern, text) ? 1 : 0;
+        return TraceType.Bool;
+    }
+
+    /// <summary>What <c>fail</c> says: its arguments are known when the script is compiled.</summary>
+    private string Said(CallExpr call)
+    {
+        var said = new System.Text.StringBuilder();
+        string format = _script[call.Args[0]].Text ?? "";
+        int next = 1;
+        for (int i = 0; i < format.Length; i++)
+        {
+            if (format[i] != '%' || i + 1 >= format.Length || format[i + 1] == '%')
+            {
+                said.Append(format[i]);
+                i += format[i] == '%' ? 1 : 0;
+                continue;
+            }
+            while (i + 1 < format.Length && !char.IsAsciiLetter(format[i + 1]))
+                i++;
+            while (i + 2 < format.Length && format[i + 1] is 'h' or 'l' or 'j' or 'z' or 't')
+                i++;
+            i++;
+            ExprInfo? value = next < call.Args.Count ? _script[call.Args[next++]] : null;
+            said.Append(value is { Number: long number } && i < format.Length && format[i] != 's' ? number.ToString(i < format.Length && format[i] is 'x' or 'X' ? "x" : "d", CultureInfo.InvariantCulture)
+                : value?.Text ?? value?.Number?.ToString(CultureInfo.InvariantCulture) ?? "?");
+        }
+        return said.ToString();
     }
 
     private bool Is(string name, Expr value)

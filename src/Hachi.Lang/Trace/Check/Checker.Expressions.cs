@@ -381,7 +381,9 @@ internal sealed partial class Checker
 
     private TraceType Size(SizeExpr size, ExprInfo info)
     {
-        TraceType type = size.Type is not null ? Named(size.Type) : Type(size.Of!);
+        // A name may be that of a type, too: sizeof(foo_t).
+        bool isNamed = size.Of is NameExpr name && !s_builtins.Contains(name.Name) && _script.Types.Constant(name.Name) is null && _script.Types.Named(name.Name) is not null;
+        TraceType type = size.Type is not null ? Named(size.Type) : isNamed ? _script.Types.Named(((NameExpr)size.Of!).Name)! : Type(size.Of!);
         long bytes = type.SizeBytes;
         if (size.Members is not null)
         {

@@ -42,9 +42,10 @@ internal sealed partial class Checker
                 break;
             case IfStatement choice:
                 Condition(choice.Condition);
-                Scoped(choice.WhenTrue);
+                long? known = _script[choice.Condition].Number;
+                Branch(choice.WhenTrue, known == 0);
                 if (choice.WhenFalse is not null)
-                    Scoped(choice.WhenFalse);
+                    Branch(choice.WhenFalse, known is not (0 or null));
                 break;
             case WhileStatement loop:
                 Condition(loop.Condition);
@@ -66,6 +67,14 @@ internal sealed partial class Checker
                 Scoped(block.Block);
                 break;
         }
+    }
+
+    // What is never reached must be right, too, but does not fail.
+    private void Branch(Block block, bool isDead)
+    {
+        _dead += isDead ? 1 : 0;
+        Scoped(block);
+        _dead -= isDead ? 1 : 0;
     }
 
     /// <summary>An expression whose value nobody uses.</summary>

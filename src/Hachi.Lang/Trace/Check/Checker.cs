@@ -22,6 +22,7 @@ internal sealed partial class Checker
     private CheckedProgram _program = null!;
     private bool _isFinal, _changed;
     private int _loops;
+    private int _dead; // branches around this place that are never taken
 
     private Checker(CheckedScript script, IKernelFacts facts, List<Diagnostic> diagnostics) => (_script, _facts, _diagnostics) = (script, facts, diagnostics);
 
@@ -72,6 +73,11 @@ internal sealed partial class Checker
                 break;
             case TypeItem type when types.UndefinedMember(type.Type) is CMember member:
                 diagnostics.Add(DiagnosticTable.TraceUnknownType.At(member.Type.Span, member.Type.Name));
+                break;
+            case TypedefItem typedef:
+                foreach (CMember name in typedef.Names)
+                    if (types.UndefinedMember(name) is CMember unknown)
+                        diagnostics.Add(DiagnosticTable.TraceUnknownType.At(unknown.Type.Span, unknown.Type.Name));
                 break;
             case MapItem map:
                 var info = new MapInfo(map.Map.Name, map.Span) { Kind = map.Kind, Entries = map.Entries is null ? 0 : (int)Math.Clamp(ConstantOf(copier.Copy(map.Entries)) ?? 0, 0, 1 << 30) };
@@ -139,7 +145,9 @@ internal sealed partial class Checker
 
     private void ReportWithHint(DiagnosticInfo info, TextSpan span, string? hint, params ReadOnlySpan<object?> args)
     {
-        if (!_isFinal || _diagnostics.Exists(other => other.Id == info.Id && other.Span == span))
+        // Where a probe is not there, nor is what it would have assigned.
+        bool follows = info == DiagnosticTable.TraceUndefinedMap && _diagnostics.Exists(other => other.Id == DiagnosticTable.TraceNoMatch.Id);
+        if (!_isFinal || follows || _diagnostics.Exists(other => other.Id == info.Id && other.Span == span))
             return;
         _diagnostics.Add(info.AtWithHint(span, hint, args));
     }

@@ -1,5 +1,7 @@
 using System.Collections.Frozen;
 using System.Globalization;
+using Hachi.Isa;
+using Hachi.Uapi;
 
 namespace Hachi.Lang.Trace.Check;
 
@@ -20,7 +22,9 @@ internal static class Constants
 
     private static readonly FrozenDictionary<string, long> s_all = Table().ToFrozenDictionary(StringComparer.Ordinal);
 
-    public static long? Find(string name) => s_all.TryGetValue(name, out long value) ? value : null;
+    public static long? Find(string name) => s_all.TryGetValue(name, out long value) ? value
+        : name.StartsWith("__NR_", StringComparison.Ordinal) ? SyscallTable.Of(SeccompArchitecture.X86_64).Find(name["__NR_".Length..])?.Number
+        : name.StartsWith("SYS_", StringComparison.Ordinal) ? SyscallTable.Of(SeccompArchitecture.X86_64).Find(name["SYS_".Length..])?.Number : null;
 
     private static Dictionary<string, long> Table()
     {

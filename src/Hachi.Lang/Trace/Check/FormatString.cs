@@ -42,7 +42,8 @@ internal static class FormatString
                 parts.Add(new FormatPart(format[i].ToString(), 1 + stars));
             else
             {
-                wrong = $"'{format[start..(i + 1)]}' is no conversion";
+                bool isFlags = format[i] == 'g' && i + 1 < format.Length && format[i + 1] == 'r';
+                wrong = isFlags ? "'%gr' (flags of an allocation by name) is not done here: %x prints the number" : $"'{format[start..(i + 1)]}' is no conversion";
                 return null;
             }
         }

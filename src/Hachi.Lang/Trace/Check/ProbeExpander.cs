@@ -20,7 +20,7 @@ internal sealed class ProbeExpander(Script script, TraceOptions options, IKernel
             var targets = new List<ProbeTarget>();
             int errors = Errors();
             foreach (AttachPoint point in item.Points)
-                targets.AddRange(Targets(point).Where(IsWanted));
+                targets.AddRange(Targets(point, targets.Exists(target => target.Kind is ProbeKind.Kprobe or ProbeKind.Kretprobe) || HasOther(item, point)).Where(IsWanted));
             if (targets.Count == 0 && errors == Errors() && _filter is null && settings["missing_probes"] == "error" && options.Pid == 0)
                 diagnostics.Add(DiagnosticTable.TraceNoProbes.At(item.Points[0].Span));
             foreach (IGrouping<ProbeKind, ProbeTarget> group in targets.GroupBy(target => target.Kind))
@@ -28,6 +28,10 @@ internal sealed class ProbeExpander(Script script, TraceOptions options, IKernel
         }
         return _programs;
     }
+
+    // Scripts name what functions were called in several kernels in one list: one of them is there.
+    private bool HasOther(ProbeItem item, AttachPoint point) => item.Points.Exists(other => other != point && ProbeTable.Find(other.Parts[0]) is { Kind: ProbeKind.Kprobe or ProbeKind.Kretprobe } info
+        && ProbeTarget.Parse(other, info, out _) is { Function.Length: > 0 } target && facts.Expand(target.Kind, target.Target, target.Function) is { Count: > 0 });
 
     private int Errors() => diagnostics.Count(diagnostic => diagnostic.Severity == Severity.Error);
 
@@ -75,7 +79,7 @@ internal sealed class ProbeExpander(Script script, TraceOptions options, IKernel
     private CheckedProgram Copy(ProbeItem item, ProbeKind kind, List<ProbeTarget> targets) =>
         new(item, kind, targets, item.Predicate is null ? null : copier.Copy(item.Predicate), copier.Copy(item.Body));
 
-    private IEnumerable<ProbeTarget> Targets(AttachPoint point)
+    private IEnumerable<ProbeTarget> Targets(AttachPoint point, bool hasOther)
     {
         if (ProbeTable.Find(point.Parts[0]) is not ProbeInfo info)
         {
@@ -101,7 +105,7 @@ internal sealed class ProbeExpander(Script script, TraceOptions options, IKernel
                 diagnostics.Add(DiagnosticTable.TraceNotTraceable.At(point.Span, target.Function));
             if (isKernel && options.IsUnsafe)
                 return [target];
-            if (settings["missing_probes"] == "error" && !target.HasWildcard)
+            if (settings["missing_probes"] == "error" && !target.HasWildcard && !(isKernel && hasOther))
                 diagnostics.Add(DiagnosticTable.TraceNoMatch.At(point.Span, info.Name, name));
             else if (settings["missing_probes"] != "ignore")
                 diagnostics.Add(DiagnosticTable.TraceNoMatchSkipped.At(point.Span, info.Name, name));
@@ -115,6 +119,9 @@ internal sealed class ProbeExpander(Script script, TraceOptions options, IKernel
         return found.Select(pair => target with { Target = pair.Target, Function = pair.Name });
     }
 
+    /// <summary>Bytes of a tracepoint's record that programs may not read (tp_prog_is_valid_access in kernel/trace/bpf_trace.c).</summary>
+    internal const int ContextOwn = 8;
+
     /// <summary>Finds out what <c>args</c> and <c>retval</c> are.</summary>
     private void Describe(CheckedProgram program)
     {
@@ -122,8 +129,9 @@ internal sealed class ProbeExpander(Script script, TraceOptions options, IKernel
         switch (program.Kind)
         {
             case ProbeKind.Tracepoint when facts.Tracepoint(target.Target, target.Function) is TracepointFormat format:
-                var fields = format.Fields.Select(field => Field(target.Target, field)).ToList();
-                program.Args = new StructType($"args of {target.Text}", 0, 8, () => fields);
+                // The kernel keeps the first word, the common fields, from programs.
+                var fields = format.Fields.Where(field => field.Offset >= ContextOwn).Select(field => Field(target.Target, field)).ToList();
+                program.Args = new StructType($"args of {target.Text}", fields.Count == 0 ? 0 : fields.Max(field => field.Offset + field.Type.SizeBytes), 8, () => fields);
                 break;
             case ProbeKind.Fentry or ProbeKind.Fexit when types.Kernel?.Function(target.Function) is { } function:
                 // Each takes whole words: a structure that is passed by value may take two.

@@ -173,7 +173,7 @@ internal sealed partial class ProgramLowering
     }
 
     private int TaskPointer(Expr at, string member) =>
-        TaskField(member, at) is StructField field ? Load(new Place(_f.Call(Helper.GetCurrentTask), field.Offset, AddressSpace.Kernel), TraceType.UInt64) : _f.Const(0);
+        TaskField(member, at) is StructField field ? Load(new Place(at is CallExpr { Args: [Expr task] } ? Scalar(task) : _f.Call(Helper.GetCurrentTask), field.Offset, AddressSpace.Kernel), TraceType.UInt64) : _f.Const(0);
 
     private int TaskMember(Expr at, string pointer, string member) =>
         TaskField(member, at) is StructField field ? Load(new Place(TaskPointer(at, pointer), field.Offset, AddressSpace.Kernel), field.Type) : _f.Const(0);

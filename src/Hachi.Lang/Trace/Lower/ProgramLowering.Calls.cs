@@ -20,23 +20,28 @@ internal sealed partial class ProgramLowering
             return Word(TraceType.Void, _f.Const(0));
         switch (name)
         {
-            case "str" or "kstr" or "ustr" or "buf" or "ntop" or "macaddr" or "pton" or "strftime" or "usym" or "path" or "strcap" or "comm":
+            case "ppid" or "pcomm" or "leader_comm" or "leader_tid": return Builtin(name, call, info);
+            case "str" or "kstr" or "ustr" or "buf" or "ntop" or "macaddr" or "pton" or "strftime" or "usym" or "path" or "comm":
                 Place place = Temp(type.SizeBytes, call);
                 if (!IntoPlace(call, type, place))
                     NotYet(call, name + "()");
                 return At(type, place);
+            case "str_concat": return At(type, Concatenate(call, type));
             case "kstack" or "ustack" or "dw_ustack": return Stack(type);
             case "ksym": return Word(type, Pointer(call.Args[0]));
             case "cgroup_path" or "strerror" or "signal_name" or "syscall_name" or "kptr" or "uptr": return Word(type, Pointer(call.Args[0]));
+            case "container_of": return Word(type, _f.AddConst(Pointer(call.Args[0]), info.Distance ?? 0));
             case "uaddr": return Word(type, _f.AddConst(_f.Load(8, _f.Context, RegisterInstruction), info.Distance ?? 0));
             case "reg": return Register(call, info);
             case "bswap": return Word(type, _f.ByteSwap(Scalar(call.Args[0]), _script[call.Args[0]].Type is { Kind: TypeKind.Integer } swapped ? swapped.SizeBytes : 8));
             case "strncmp" or "strcmp" or "memcmp": return CompareCall(name, call);
-            case "strcontains" when _script[call.Args[0]].Text is string all && _script[call.Args[1]].Text is string part:
-                return Word(type, _f.Const(UpToNul(all).Contains(UpToNul(part), StringComparison.Ordinal) ? 1 : 0));
-            case "strstr" when _script[call.Args[0]].Text is string hay && _script[call.Args[1]].Text is string needle:
-                return Word(type, _f.Const(UpToNul(hay).IndexOf(UpToNul(needle), StringComparison.Ordinal)));
-            case "strcontains": return Contains(call);
+            case "strcontains" or "strstr" when _script[call.Args[0]].Text is string hay && _script[call.Args[1]].Text is string needle:
+                int found = UpToNul(hay).IndexOf(UpToNul(needle), StringComparison.Ordinal);
+                return Word(type, _f.Const(name == "strstr" ? found : found >= 0 ? 1 : 0));
+            case "strstr": return Word(type, IndexOf(call));
+            case "strcontains": return Word(type, _f.Compare(CompareOp.Jsge, IndexOf(call), _f.Const(0)));
+            case "globmatch": return Word(type, GlobMatch(call));
+            case "find": return Word(type, FindEntry(call));
             case "strlen" when _script[call.Args[0]].Text is string known: return Word(type, _f.Const(Utf8(known).Length));
             case "strlen": return Length(call);
             case "len" when call.Args[0] is MapExpr map: return Word(type, Count(_object.MapOf(map.Name)));
@@ -88,9 +93,6 @@ internal sealed partial class ProgramLowering
         {
             case "str" or "kstr" or "ustr" when type.Kind == TypeKind.String:
                 Text(call, type, to);
-                return true;
-            case "strcap" when type.Kind == TypeKind.String:
-                Store(call.Args[0], type, to);
                 return true;
             case "comm" when type.Kind == TypeKind.String:
                 if (call.Args.Count > 0 && call.Args[0] is not (NameExpr { Name: "pid" or "tid" } or CallExpr { Name: "pid" or "tid", Args.Count: 0 }))
@@ -271,61 +273,196 @@ internal sealed partial class ProgramLowering
         _f.Seal(head);
     }
 
-    // Every beginning is tried; the verifier walks through all of it, so both must be short.
-    private Value Contains(CallExpr call)
+    /// <summary>Where a string begins in another one, or -1. Every beginning is tried, and the verifier walks through all of it.</summary>
+    private int IndexOf(CallExpr call)
     {
-        const int StepsMax = 1 << 14;
-        Value text = Lower(call.Args[0]), part = Lower(call.Args[1]);
-        Place hay = Own(text, call), needle = Own(part, call);
-        if ((long)text.Type.SizeBytes * part.Type.SizeBytes > StepsMax)
-            NotYet(call, "strcontains() of strings that long (read less: str(x, 64))");
+        const int StepsMax = 1 << 15;
+        Value text = Lower(call.Args[0]);
+        Place hay = Own(text, call);
+        byte[]? literal = _script[call.Args[1]].Text is string known ? Utf8(known) : null;
+        Value part = literal is null ? Lower(call.Args[1]) : default;
+        Place needle = literal is null ? Own(part, call) : default;
+        int size = text.Type.SizeBytes, tries = literal is null ? size : size - literal.Length + 1, steps = literal is null ? part.Type.SizeBytes : hay.IsScratch ? (literal.Length / 8) + 1 : literal.Length;
+        if ((long)tries * steps > StepsMax)
+            NotYet(call, $"{Plain(call.Name)}() of strings that long (read less: str(x, 64))");
         if (NeedsScratch)
-            return Word(TraceType.Bool, _f.Const(0));
-        int i = _f.NewVariable(), j = _f.NewVariable();
+            return _f.Const(0);
+        if (literal is { Length: 0 })
+            return _f.Const(0);
+        int i = _f.NewVariable(), result = _f.NewVariable();
         _f.Write(i, _f.Const(0));
-        int outer = _f.NewLoopHead(), begin = _f.NewBlock(), inner = _f.NewLoopHead(), step = _f.NewBlock(), inside = _f.NewBlock(), compare = _f.NewBlock(), more = _f.NewBlock(), next = _f.NewBlock(), go = _f.NewBlock(), yes = _f.NewBlock(), no = _f.NewBlock();
-        _f.Start(outer);
-        int start = _f.Read(i);
-        _f.Branch(CompareOp.Jlt, start, _f.Const(text.Type.SizeBytes), begin, no);
+        int head = _f.NewLoopHead(), begin = _f.NewBlock(), look = _f.NewBlock(), next = _f.NewBlock(), yes = _f.NewBlock(), no = _f.NewBlock(), end = _f.NewBlock();
+        _f.Start(head);
+        _f.Branch(CompareOp.Jlt, _f.Read(i), _f.Const(Math.Max(0, tries)), begin, no);
         _f.Start(begin);
+        int start = _f.Add(hay.Address, _f.Read(i));
+        if (literal is null)
+            CompareHere(hay, _f.Read(i), size, needle, part.Type.SizeBytes, yes, look);
+        else
+            CompareBytesHere(start, hay, literal, yes, look);
+        _f.Start(look);
+        _f.Branch(CompareOp.Jeq, _f.Load(1, _f.Add(hay.Address, _f.Read(i)), hay.Offset), _f.Const(0), no, next);
+        _f.Start(next);
+        _f.Write(i, _f.AddConst(_f.Read(i), 1));
+        _f.Goto(head);
+        _f.Seal(head);
+        _f.Start(yes);
+        _f.Write(result, _f.Read(i));
+        _f.Goto(end);
+        _f.Start(no);
+        _f.Write(result, _f.Const(-1));
+        _f.Goto(end);
+        _f.Start(end);
+        return _f.Read(result);
+    }
+
+    // Words as wide as they fit, since maps need not be read at aligned places; the stack must be.
+    private void CompareBytesHere(int at, Place hay, ReadOnlySpan<byte> bytes, int same, int different)
+    {
+        for (int done = 0; done < bytes.Length;)
+        {
+            int size = hay.IsScratch ? Piece(0, bytes.Length - done) : 1, more = _f.NewBlock();
+            long word = 0;
+            for (int b = size - 1; b >= 0; b--)
+                word = (word << 8) | bytes[done + b];
+            _f.Branch(CompareOp.Jeq, _f.Load(size, at, hay.Offset + done), _f.Const(word), more, different);
+            _f.Start(more);
+            done += size;
+        }
+        _f.Goto(same);
+    }
+
+    private void CompareHere(Place hay, int from, int size, Place needle, int most, int same, int different)
+    {
+        int j = _f.NewVariable();
         _f.Write(j, _f.Const(0));
+        int inner = _f.NewLoopHead(), step = _f.NewBlock(), inside = _f.NewBlock(), compare = _f.NewBlock(), more = _f.NewBlock();
         _f.Start(inner);
         int at = _f.Read(j);
-        _f.Branch(CompareOp.Jlt, at, _f.Const(part.Type.SizeBytes), step, yes);
+        _f.Branch(CompareOp.Jlt, at, _f.Const(most), step, same);
         _f.Start(step);
         int wanted = _f.Load(1, _f.Add(needle.Address, at), needle.Offset);
-        _f.Branch(CompareOp.Jeq, wanted, _f.Const(0), yes, inside);
+        _f.Branch(CompareOp.Jeq, wanted, _f.Const(0), same, inside);
         _f.Start(inside);
-        int place = _f.Add(_f.Read(i), at);
-        _f.Branch(CompareOp.Jlt, place, _f.Const(text.Type.SizeBytes), compare, next);
+        int place = _f.Add(from, at);
+        _f.Branch(CompareOp.Jlt, place, _f.Const(size), compare, different);
         _f.Start(compare);
-        _f.Branch(CompareOp.Jeq, _f.Load(1, _f.Add(hay.Address, place), hay.Offset), wanted, more, next);
+        _f.Branch(CompareOp.Jeq, _f.Load(1, _f.Add(hay.Address, place), hay.Offset), wanted, more, different);
         _f.Start(more);
         _f.Write(j, _f.AddConst(_f.Read(j), 1));
         _f.Goto(inner);
         _f.Seal(inner);
-        _f.Start(next);
-        int from = _f.Read(i);
-        _f.Branch(CompareOp.Jeq, _f.Load(1, _f.Add(hay.Address, from), hay.Offset), _f.Const(0), no, go);
-        _f.Start(go);
-        _f.Write(i, _f.AddConst(from, 1));
-        _f.Goto(outer);
-        _f.Seal(outer);
-        return Word(TraceType.Bool, Flag(yes, no));
+    }
+
+    /// <summary>
+    /// Whether a string matches a pattern: an automaton whose states are the bits of a word, a state for each character of the pattern. It takes the same steps for every string, so the verifier
+    /// need not follow any choice.
+    /// </summary>
+    private int GlobMatch(CallExpr call)
+    {
+        const int StepsMax = 1 << 19, StatesMax = 63;
+        if (_script[call].Number is long known)
+            return _f.Const(known);
+        List<GlobToken> tokens = GlobToken.Parse(UpToNul(_script[call.Args[1]].Text ?? ""));
+        Value text = Lower(call.Args[0]);
+        Place own = Own(text, call);
+        int distinct = tokens.Distinct().Sum(token => token.Ranges.Count);
+        if (tokens.Count > StatesMax || (long)text.Type.SizeBytes * ((distinct * 8) + 16) > StepsMax)
+            NotYet(call, "globmatch() of strings or with a pattern that long (read less: str(x, 64))");
+        if (NeedsScratch)
+            return _f.Const(0);
+        long stars = 0, always = 0;
+        for (int i = 0; i < tokens.Count && i < 64; i++)
+            (stars, always) = (stars | (tokens[i].IsStar ? 1L << i : 0), always | (tokens[i].Ranges.Count == 0 && !tokens[i].IsStar ? 1L << i : 0));
+        int index = _f.NewVariable(), states = _f.NewVariable();
+        _f.Write(index, _f.Const(0));
+        _f.Write(states, _f.Const(1 | ((1 & stars) << 1)));
+        int head = _f.NewLoopHead(), body = _f.NewBlock(), step = _f.NewBlock(), end = _f.NewBlock();
+        _f.Start(head);
+        _f.Branch(CompareOp.Jlt, _f.Read(index), _f.Const(text.Type.SizeBytes), body, end);
+        _f.Start(body);
+        int c = _f.Load(1, _f.Add(own.Address, _f.Read(index)), own.Offset);
+        _f.Branch(CompareOp.Jeq, c, _f.Const(0), end, step);
+        _f.Start(step);
+        int taken = _f.Const(always);
+        foreach (GlobToken token in tokens.Where(token => token.Ranges.Count > 0).Distinct())
+        {
+            long bits = 0;
+            for (int i = 0; i < tokens.Count && i < 64; i++)
+                bits |= tokens[i].Equals(token) ? 1L << i : 0;
+            // A product, since the verifier follows a mask of -1 and 0 both ways.
+            taken = _f.Or(taken, _f.Mul(InRanges(c, token), _f.Const(bits)));
+        }
+        int now = _f.Read(states), after = _f.Or(_f.ShiftLeft(_f.And(now, taken), _f.Const(1)), _f.And(now, _f.Const(stars)));
+        _f.Write(states, _f.Or(after, _f.ShiftLeft(_f.And(after, _f.Const(stars)), _f.Const(1))));
+        _f.Write(index, _f.AddConst(_f.Read(index), 1));
+        _f.Goto(head);
+        _f.Seal(head);
+        _f.Start(end);
+        return _f.And(_f.ShiftRight(_f.Read(states), _f.Const(Math.Min(tokens.Count, 63))), _f.Const(1));
+    }
+
+    // 1 or 0, without a jump: the sign of (c - from) | (to - c) is set when c lies outside.
+    private int InRanges(int c, GlobToken token)
+    {
+        int inside = _f.Const(0);
+        foreach ((byte from, byte to) in token.Ranges)
+            inside = _f.Or(inside, _f.Xor(_f.ShiftRight(_f.Or(_f.Sub(c, _f.Const(from)), _f.Sub(_f.Const(to), c)), _f.Const(63)), _f.Const(1)));
+        return token.IsNot ? _f.Xor(inside, _f.Const(1)) : inside;
+    }
+
+    // The variable keeps what it held where there is no such key.
+    private int FindEntry(CallExpr call)
+    {
+        MapInfo map = _script.Maps[((MapExpr)call.Args[0]).Name];
+        var target = (VariableExpr)call.Args[2];
+        VariableInfo variable = _script[target].Variable!;
+        int entry = Found(call), yes = _f.NewBlock(), no = _f.NewBlock();
+        if (!variable.Type.IsScalar)
+            PlaceOf(variable, call);
+        int has = _f.NewBlock();
+        _f.Branch(CompareOp.Jne, entry, _f.Const(0), has, no);
+        _f.Start(has);
+        var value = new Place(entry, 0, AddressSpace.Own);
+        if (map.Value.IsAggregate)
+            NotYet(call, $"find() in a map of {map.Value}");
+        else if (variable.Type.IsScalar)
+            Write(variable, Narrowed(variable, Load(value, map.Value)));
+        else
+            Store(At(map.Value, value), variable.Type, PlaceOf(variable, call), call);
+        _f.Goto(yes);
+        return Flag(yes, no);
+    }
+
+    // In scratch memory, where the verifier does not remember for every length of the first what was written.
+    private Place Concatenate(CallExpr call, TraceType type)
+    {
+        Place to = Temp(Math.Max(type.SizeBytes, StackPieceMax + 1), call);
+        TraceType first = _script[call.Args[0]].Type, second = _script[call.Args[1]].Type;
+        Zero(to, type.SizeBytes);
+        Place right = Temp(second.SizeBytes, call);
+        Store(call.Args[1], TraceType.String(second.SizeBytes), right);
+        Store(call.Args[0], TraceType.String(first.SizeBytes), to);
+        if (!NeedsScratch)
+            _f.Call(Helper.ProbeReadKernelStr, _f.Add(AddressOf(to), LengthOf(to, first.SizeBytes - 1)), _f.Const(second.SizeBytes), AddressOf(right));
+        return to;
     }
 
     private Value Length(CallExpr call)
     {
         Value text = Lower(call.Args[0]);
         Place own = Own(text, call);
-        if (NeedsScratch)
-            return Word(TraceType.Int64, _f.Const(0));
+        return Word(TraceType.Int64, NeedsScratch ? _f.Const(0) : LengthOf(own, text.Type.SizeBytes));
+    }
+
+    private int LengthOf(Place own, int most)
+    {
         int i = _f.NewVariable();
         _f.Write(i, _f.Const(0));
         int head = _f.NewLoopHead(), body = _f.NewBlock(), next = _f.NewBlock(), end = _f.NewBlock();
         _f.Start(head);
         int index = _f.Read(i);
-        _f.Branch(CompareOp.Jlt, index, _f.Const(text.Type.SizeBytes), body, end);
+        _f.Branch(CompareOp.Jlt, index, _f.Const(most), body, end);
         _f.Start(body);
         _f.Branch(CompareOp.Jeq, _f.Load(1, _f.Add(own.Address, index), own.Offset), _f.Const(0), end, next);
         _f.Start(next);
@@ -333,6 +470,6 @@ internal sealed partial class ProgramLowering
         _f.Goto(head);
         _f.Seal(head);
         _f.Start(end);
-        return Word(TraceType.Int64, _f.Read(i));
+        return _f.Read(i);
     }
 }

@@ -99,6 +99,12 @@ internal sealed partial class ProgramLowering
     {
         if (NeedsScratch || bytes <= 0)
             return;
+        if (from is { Space: AddressSpace.Context, Offset: 0 } && _program.Kind == Hachi.Object.Plan.ProbeKind.Tracepoint)
+        {
+            int own = Math.Min(bytes, ProbeExpander.ContextOwn);
+            ClearInline(to, own);
+            (to, from, bytes) = (Shifted(to, own), Shifted(from, own), bytes - own);
+        }
         if (from.Space is AddressSpace.Own or AddressSpace.Context && bytes <= InlineMax)
         {
             for (int at = 0; at < bytes;)

@@ -31,6 +31,13 @@ internal sealed class TypeItem(TextSpan span, CType type) : Item(span)
     public CType Type { get; } = type;
 }
 
+/// <summary><c>typedef unsigned int number, *place;</c></summary>
+internal sealed class TypedefItem(TextSpan span, List<CMember> names) : Item(span)
+{
+    /// <summary>The names, each with the type that it stands for, written as members of a structure are.</summary>
+    public List<CMember> Names { get; } = names;
+}
+
 /// <summary><c>config = { name = value; … }</c>.</summary>
 internal sealed class ConfigItem(TextSpan span, List<(string Name, TextSpan Span, Token Value)> entries) : Item(span)
 {

@@ -77,6 +77,8 @@ internal sealed partial class Lexer
             return;
         }
         _defined.Add(name);
+        if (end < rest.Length && rest[end] == '(')
+            Report(DiagnosticTable.TraceDefineArguments, span, name);
         Keep(start, new DefineItem(span, name, rest[end..].Trim()));
     }
 

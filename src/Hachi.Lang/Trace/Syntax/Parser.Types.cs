@@ -182,16 +182,13 @@ internal sealed partial class Parser
         return new TypeItem(From(start), type);
     }
 
-    /// <summary>A typedef names what is there already: it is read and passed, except when it defines a type on the way.</summary>
-    private TypeItem? Typedef()
+    private TypedefItem Typedef()
     {
         int start = _token.Span.Start;
         Advance();
-        CType? type = _token.Kind == TokenKind.Identifier && _token.Text is "struct" or "union" or "enum" && (PeekIs("{") || Peek().Kind == TokenKind.Identifier) ? Definition() : null;
-        while (_token.Kind != TokenKind.End && !_token.Is(";") && !_token.Is("{"))
-            Advance();
-        TakeSymbol(";");
-        return type is null ? null : new TypeItem(From(start), type);
+        var names = new List<CMember>();
+        Members(names);
+        return new TypedefItem(From(start), names);
     }
 
     /// <summary><c>struct name { … }</c>, from the word struct, union or enum on.</summary>

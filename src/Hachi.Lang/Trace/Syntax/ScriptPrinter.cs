@@ -58,6 +58,13 @@ internal sealed partial class ScriptPrinter
                 Definition(type.Type);
                 _output.Append(";\n");
                 break;
+            case TypedefItem typedef:
+                foreach (CMember name in typedef.Names)
+                {
+                    _output.Append("typedef ");
+                    Member(name);
+                }
+                break;
             case ConfigItem config:
                 Config(config);
                 break;

@@ -33,6 +33,10 @@ internal sealed class KernelTypes(BtfTypes types)
         return ([.. types.ParametersOf(prototype).Skip(skip).Select(parameter => (parameter.Name, Of(parameter.Type)))], types[prototype].SizeOrType is > 0 and var result ? Of(result) : TraceType.Void);
     }
 
+    // The type itself names no parameter; these functions of a tracepoint do (include/linux/tracepoint.h, include/trace/bpf_probe.h): the first two are there for each, the last one once for all
+    // tracepoints of a class.
+    private static readonly string[] s_tracepointFunctions = ["__probestub_", "__traceiter_", "__bpf_trace_"];
+
     /// <summary>Parameters of a tracepoint's raw arguments (<c>typedef btf_trace_NAME</c>); null when there is none.</summary>
     public List<(string Name, TraceType Type)>? RawTracepoint(string name)
     {
@@ -42,9 +46,11 @@ internal sealed class KernelTypes(BtfTypes types)
         uint pointer = types.Resolve(id), prototype = types[pointer].SizeOrType;
         if (types[pointer].Kind != BtfKind.Ptr)
             return null;
-        // The names stand at the function that calls the programs.
-        IReadOnlyList<BtfParameter> named = types.Find(BtfKind.Func, "__bpf_trace_" + name) is > 0 and var caller ? types.ParametersOf(caller) : [];
         IReadOnlyList<BtfParameter> all = types.ParametersOf(prototype);
+        IReadOnlyList<BtfParameter> named = [];
+        foreach (string prefix in s_tracepointFunctions)
+            if (named.Count != all.Count && types.Find(BtfKind.Func, prefix + name) is > 0 and var function)
+                named = types.ParametersOf(function);
         return [.. all.Skip(1).Select((parameter, i) => (i + 1 < named.Count && named.Count == all.Count ? named[i + 1].Name : parameter.Name, Of(parameter.Type)))];
     }
 

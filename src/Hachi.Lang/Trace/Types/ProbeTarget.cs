@@ -113,7 +113,8 @@ internal sealed record ProbeTarget(ProbeKind Kind, string Target, string Functio
 
     private static ProbeTarget? Clock(ProbeInfo info, List<string> parts, ref string reason)
     {
-        if (parts.Count == 2 && Lexer.Value(parts[1]) is { Ok: true, IsDuration: true, Value: > 0 } duration)
+        // Without a unit it is nanoseconds; the kernel's clocks are set in microseconds here.
+        if (parts.Count == 2 && Lexer.Value(parts[1]) is { Ok: true, Value: > 0 } duration)
             return duration.Value % 1000 == 0 ? new(info.Kind, "us", "", duration.Value / 1000) : new(info.Kind, "us", "", Math.Max(1, duration.Value / 1000));
         if (parts.Count == 3 && parts[1] is "hz" or "s" or "ms" or "us" or "count" && Lexer.Value(parts[2]) is { Ok: true, Value: > 0 } number)
             return new(info.Kind, parts[1], "", number.Value);

@@ -9,6 +9,8 @@ internal sealed class TypeResolver
     private const int DepthMax = 32;
 
     private readonly Dictionary<string, CType> _defined = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, CMember> _aliases = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _asked = new(StringComparer.Ordinal);
     private readonly Dictionary<CType, StructType> _layouts = [];
     private readonly Dictionary<string, (EnumType Enum, long Value)> _constants = new(StringComparer.Ordinal);
     private readonly Lazy<KernelTypes?> _kernel;
@@ -17,8 +19,16 @@ internal sealed class TypeResolver
     {
         // Most scripts name no type of the kernel; reading them would be most of the start.
         _kernel = new Lazy<KernelTypes?>(() => facts.Types is null ? null : new KernelTypes(facts.Types), isThreadSafe: false);
-        foreach (TypeItem item in script.Items.OfType<TypeItem>())
-            Define(item.Type, constant, 0);
+        foreach (Item item in script.Items)
+            if (item is TypeItem type)
+                Define(type.Type, constant, 0);
+            else if (item is TypedefItem other)
+                foreach (CMember name in other.Names)
+                {
+                    if (name.Inline is not null)
+                        Define(name.Inline, constant, 0);
+                    _aliases[name.Name] = name;
+                }
     }
 
     /// <summary>The kernel's types, read when somebody asks; null when it gives none.</summary>
@@ -57,7 +67,7 @@ internal sealed class TypeResolver
     }
 
     /// <summary>A type without suffixes by its name in C or in the language.</summary>
-    public TraceType? Named(string name) => Number(name) ?? (_defined.TryGetValue(name, out CType? own) ? Of(own) : name switch
+    public TraceType? Named(string name) => Number(name) ?? Alias(name) ?? (_defined.TryGetValue(name, out CType? own) ? Of(own) : name switch
     {
         "void" => TraceType.Void,
         "bool" or "_Bool" => TraceType.Bool,
@@ -74,20 +84,48 @@ internal sealed class TypeResolver
         _ => Kernel?.Find(name),
     });
 
+    // What the script gave another name to; while that is looked at, the name means what it means elsewhere.
+    private TraceType? Alias(string name)
+    {
+        if (!_aliases.TryGetValue(name, out CMember? member) || _asked.Count >= DepthMax || !_asked.Add(name))
+            return null;
+        TraceType type = MemberType(member);
+        _asked.Remove(name);
+        return type;
+    }
+
     private static TraceType? Number(string name) => name switch
     {
-        "int8" or "int8_t" or "s8" or "__s8" or "char" or "signed char" => TraceType.Int(1, true),
-        "uint8" or "uint8_t" or "u8" or "__u8" or "unsigned char" => TraceType.Int(1, false),
-        "int16" or "int16_t" or "s16" or "__s16" or "short" or "short int" or "signed short" => TraceType.Int(2, true),
-        "uint16" or "uint16_t" or "u16" or "__u16" or "__be16" or "__le16" or "unsigned short" or "unsigned short int" or "mode_t" => TraceType.Int(2, false),
-        "int32" or "int32_t" or "s32" or "__s32" or "int" or "signed" or "signed int" or "pid_t" => TraceType.Int32,
-        "uint32" or "uint32_t" or "u32" or "__u32" or "__be32" or "__le32" or "unsigned" or "unsigned int" or "uid_t" or "gid_t" or "dev_t" or "gfp_t" => TraceType.UInt32,
-        "int64" or "int64_t" or "s64" or "__s64" or "long" or "long int" or "long long" or "long long int" or "signed long" or "ssize_t" or "intptr_t" or "off_t" or "loff_t" or "time_t" or "ktime_t" => TraceType.Int64,
-        "uint64" or "uint64_t" or "u64" or "__u64" or "__be64" or "__le64" or "unsigned long" or "unsigned long int" or "unsigned long long" or "unsigned long long int" or "size_t" or "uintptr_t" or "sector_t" => TraceType.UInt64,
+        "int8" or "int8_t" or "s8" or "__s8" => TraceType.Int(1, true),
+        "uint8" or "uint8_t" or "u8" or "__u8" => TraceType.Int(1, false),
+        "int16" or "int16_t" or "s16" or "__s16" => TraceType.Int(2, true),
+        "uint16" or "uint16_t" or "u16" or "__u16" or "__be16" or "__le16" or "umode_t" => TraceType.Int(2, false),
+        "int32" or "int32_t" or "s32" or "__s32" or "pid_t" => TraceType.Int32,
+        "uint32" or "uint32_t" or "u32" or "__u32" or "__be32" or "__le32" or "uid_t" or "gid_t" or "dev_t" or "gfp_t" or "mode_t" => TraceType.UInt32,
+        "int64" or "int64_t" or "s64" or "__s64" or "ssize_t" or "intptr_t" or "off_t" or "loff_t" or "time_t" or "ktime_t" => TraceType.Int64,
+        "uint64" or "uint64_t" or "u64" or "__u64" or "__be64" or "__le64" or "size_t" or "uintptr_t" or "sector_t" => TraceType.UInt64,
         "float" => TraceType.UInt32,
         "double" => TraceType.UInt64,
-        _ => null,
+        _ => OfC(name),
     };
+
+    // The integers of C, whose words stand in any order: unsigned long int, long unsigned int.
+    private static TraceType? OfC(string name)
+    {
+        int bytes = 4;
+        bool isSigned = true;
+        foreach (string word in name.Split(' '))
+            switch (word)
+            {
+                case "char": bytes = 1; break;
+                case "short": bytes = 2; break;
+                case "long": bytes = 8; break;
+                case "unsigned": isSigned = false; break;
+                case "int" or "signed": break;
+                default: return null;
+            }
+        return TraceType.Int(bytes, isSigned);
+    }
 
     private void Define(CType type, Func<Expr, long?> constant, int depth)
     {
@@ -200,12 +238,12 @@ internal sealed class TypeResolver
     public CMember? UndefinedMember(CType type)
     {
         foreach (CMember member in type.Members)
-        {
-            if (member.Inline is not null && UndefinedMember(member.Inline) is CMember inner)
-                return inner;
-            if (member.Inline is null && !member.Type.Suffixes.Contains(TypeName.Pointer) && Named(member.Type.Name) is null)
-                return member;
-        }
+            if (UndefinedMember(member) is CMember undefined)
+                return undefined;
         return null;
     }
+
+    /// <summary>A member, or a member of its own, whose type nobody defines, where it is there by value.</summary>
+    public CMember? UndefinedMember(CMember member) => member.Inline is not null ? UndefinedMember(member.Inline)
+        : !member.Type.Suffixes.Contains(TypeName.Pointer) && (Named(member.Type.Name) is null or { Kind: TypeKind.Void }) && member.Type.Name != "void" ? member : null;
 }

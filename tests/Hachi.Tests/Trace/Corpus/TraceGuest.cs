@@ -30,7 +30,7 @@ internal static class TraceGuest
     private static readonly string[] s_tools =
     [
         "bash", "mount", "umount", "mkdir", "rm", "cat", "cp", "ls", "echo", "printf", "sleep", "grep", "sed", "awk", "wc", "head", "tail", "sort", "env", "true", "kill", "pgrep", "ip", "unshare", "stat", "setsid", "chmod",
-        "sh", "bpftool", "nm", "dd", "find", "timeout", "date", "id", "touch", "setpriv", "ln", "mv", "seq", "tr", "cut", "sync",
+        "sh", "bpftool", "nm", "dd", "find", "timeout", "date", "id", "touch", "setpriv", "ln", "mv", "seq", "tr", "cut", "sync", "mkfifo",
     ];
 
     /// <summary>Boots a kernel, runs the cases of a folder there, and gives what is wrong with each.</summary>
@@ -38,13 +38,14 @@ internal static class TraceGuest
     /// <param name="folder">The cases.</param>
     /// <param name="tracer">The tracer, one static file.</param>
     /// <param name="patienceSeconds">After that the machine is ended.</param>
-    public static List<(CorpusCase Case, string? Wrong)> Run(string series, CaseFolder folder, string tracer, int patienceSeconds)
+    /// <param name="peer">Debian's bpftrace, which is then <c>/usr/bin/bpftrace</c> there; null for none.</param>
+    public static List<(CorpusCase Case, string? Wrong)> Run(string series, CaseFolder folder, string tracer, int patienceSeconds, string? peer = null)
     {
-        Dictionary<int, (string Status, StringBuilder Output)> said = Read(Boot(series, folder.Root, tracer, patienceSeconds));
+        Dictionary<int, (string Status, StringBuilder Output)> said = Read(Boot(series, folder.Root, tracer, patienceSeconds, peer));
         return folder.Judged(i => said.TryGetValue(i, out var row) ? row.Status : "did not run", i => said.TryGetValue(i, out var row) ? row.Output.ToString() : "");
     }
 
-    private static string Boot(string series, string root, string tracer, int patienceSeconds)
+    private static string Boot(string series, string root, string tracer, int patienceSeconds, string? peer)
     {
         string qemu = Tools.Need("qemu-system-x86_64", "qemu-system-x86");
         GuestKernel kernel = GuestKernel.Need(series);
@@ -52,10 +53,16 @@ internal static class TraceGuest
         try
         {
             string initrd = Path.Combine(folder, "initrd");
-            Pack(initrd, kernel, root, tracer);
+            Pack(initrd, kernel, root, tracer, peer);
+            // A disk of the kind that these kernels have a driver for, built in: requests to it are traced.
+            string disk = Path.Combine(folder, "disk");
+            using (FileStream file = File.Create(disk))
+                file.SetLength(8 << 20);
             ToolResult run = Tools.Run("timeout",
-                [patienceSeconds.ToString(CultureInfo.InvariantCulture), qemu, "-accel", "tcg", "-M", "pc", "-cpu", "max", "-smp", "1", "-m", "640", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                 "-serial", "file:" + Path.Combine(folder, "console"), "-serial", "stdio", "-kernel", kernel.Image, "-initrd", initrd, "-append", "console=ttyS0 panic=-1 quiet"], timeoutSeconds: patienceSeconds + 30);
+                [patienceSeconds.ToString(CultureInfo.InvariantCulture), qemu, "-accel", "tcg", "-M", "pc", "-cpu", "max", "-smp", "1", "-m", peer is null ? "640" : "1200", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+                 "-serial", "file:" + Path.Combine(folder, "console"), "-serial", "stdio", "-drive", $"if=none,id=disk,format=raw,file={disk}", "-device", "nvme,drive=disk,serial=1", "-kernel", kernel.Image, "-initrd", initrd, "-append", "console=ttyS0 panic=-1 quiet"], timeoutSeconds: patienceSeconds + 30);
+            if (Environment.GetEnvironmentVariable("HACHI_KEEP") is not null)
+                File.WriteAllText(Path.Combine(root, "port"), run.Text);
             return run.Text.Length > 0 ? run.Text : throw new InvalidOperationException(run.Error + File.ReadAllText(Path.Combine(folder, "console")));
         }
         finally
@@ -64,7 +71,7 @@ internal static class TraceGuest
         }
     }
 
-    private static void Pack(string initrd, GuestKernel kernel, string root, string tracer)
+    private static void Pack(string initrd, GuestKernel kernel, string root, string tracer, string? peer)
     {
         using var file = new FileStream(initrd, FileMode.CreateNew);
         var cpio = new CpioWriter(file);
@@ -76,6 +83,17 @@ internal static class TraceGuest
                 continue;
             cpio.AddFile("usr/bin/" + tool, File.ReadAllBytes(path), isExecutable: true);
             Libraries(path, libraries);
+        }
+        if (peer is not null)
+        {
+            cpio.AddFile("usr/bin/bpftrace", File.ReadAllBytes(peer), isExecutable: true);
+            Libraries(peer, libraries);
+        }
+        // Scripts trace it.
+        foreach (string library in Directory.GetFiles("/usr/lib", "libssl.so.*", SearchOption.AllDirectories).Take(1))
+        {
+            libraries.Add(library);
+            Libraries(library, libraries);
         }
         cpio.AddFile("bin/bash", File.ReadAllBytes(Tools.Need("bash")), isExecutable: true);
         cpio.AddFile("bin/sh", File.ReadAllBytes(Tools.Need("bash")), isExecutable: true);
@@ -100,13 +118,13 @@ internal static class TraceGuest
                     libraries.Add(word);
     }
 
-    // "@@CASE cases/012 0", its output behind "@@OUT ".
+    // "@@CASE cases/012 0 1700" (status, milliseconds), its output behind "@@OUT ".
     private static Dictionary<int, (string Status, StringBuilder Output)> Read(string port)
     {
         var said = new Dictionary<int, (string Status, StringBuilder Output)>();
         StringBuilder? output = null;
         foreach (string line in port.Split('\n').Select(line => line.TrimEnd('\r')))
-            if (line.StartsWith("@@CASE cases/", StringComparison.Ordinal) && line.Split(' ') is [_, var name, var status] && int.TryParse(name.AsSpan(6), NumberStyles.None, CultureInfo.InvariantCulture, out int number))
+            if (line.StartsWith("@@CASE cases/", StringComparison.Ordinal) && line.Split(' ') is [_, var name, var status, ..] && int.TryParse(name.AsSpan(6), NumberStyles.None, CultureInfo.InvariantCulture, out int number))
                 said[number] = (status, output = new StringBuilder());
             else if (line.StartsWith("@@OUT ", StringComparison.Ordinal))
                 output?.Append(line.AsSpan(6)).Append('\n');
