@@ -5,7 +5,7 @@ namespace Hachi.Linux.Run.Dotnet;
 /// <summary>Reads the blocks that hold events, and those that say what events are. Both have one form: heads, compressed against the one before, with what each holds.</summary>
 internal sealed class NettraceEvents
 {
-    private const int BlockHeadBytes = 20, KindsMax = 1 << 16, ThreadsMax = 1 << 16, GuidBytes = 16, PlainHeadBytes = 80;
+    private const int BlockHeadBytes = 20, KindsMax = 1 << 16, ThreadsMax = 1 << 16, NameLengthMax = 2048, GuidBytes = 16, PlainHeadBytes = 80;
 
     private readonly Dictionary<uint, Kind> _kinds = [];
     private readonly Dictionary<ulong, uint> _sequences = [];
@@ -152,7 +152,7 @@ internal sealed class NettraceEvents
         string name = fields.Text();
         _ = fields.UInt64();
         int version = (int)fields.UInt32();
-        if (fields.IsShort || (_kinds.Count >= KindsMax && !_kinds.ContainsKey(number)))
+        if (fields.IsShort || provider.Length + name.Length > NameLengthMax || (_kinds.Count >= KindsMax && !_kinds.ContainsKey(number)))
             return false;
         _kinds[number] = new Kind(provider, id, name, version);
         return true;
