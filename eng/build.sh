@@ -34,7 +34,10 @@ publish_native() {
     [ -f "$("$linker" -print-file-name=libc.a)" ] && static=true
     dotnet publish "$root/src/Hachi.Cli" -c Release -r "$rid" -p:HachiNative=true -p:HachiStatic=$static $quick \
         --artifacts-path "$root/artifacts/build" -o "$root/artifacts/hachi.new" -v q --nologo </dev/null >"$log" 2>&1 || return 1
-    mkdir -p "$root/artifacts/hachi" && mv -f "$root/artifacts/hachi.new/Hachi.Cli" "$native" && rm -rf "$root/artifacts/hachi.new"
+    mkdir -p "$root/artifacts/hachi" && mv -f "$root/artifacts/hachi.new/Hachi.Cli" "$native" || return 1
+    # The names of its functions, for who profiles it: found by the name in its .gnu_debuglink.
+    [ ! -f "$root/artifacts/hachi.new/Hachi.Cli.dbg" ] || mv -f "$root/artifacts/hachi.new/Hachi.Cli.dbg" "$root/artifacts/hachi/"
+    rm -rf "$root/artifacts/hachi.new"
 }
 
 publish_plain() {

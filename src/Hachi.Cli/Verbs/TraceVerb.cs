@@ -4,12 +4,14 @@ using System.Runtime.InteropServices;
 using Hachi.Cli.Verbs.Tracing;
 using Hachi.Lang.Trace.Check;
 using Hachi.Lang.Trace.Lower;
+using Hachi.Linux;
 using Hachi.Linux.Kernel;
 using Hachi.Linux.Run;
 using Hachi.Linux.Symbols;
 using Hachi.Object;
 using Hachi.Object.Plan;
 using Hachi.Text;
+using Hachi.Uapi;
 
 namespace Hachi.Cli.Verbs;
 
@@ -90,7 +92,7 @@ internal sealed class TraceVerb : IVerb
         var facts = new MachineFacts(new KernelFacts(parse.GetValue(_ignored[1])), pid);
         var listing = new TraceListing(facts, shell, parse.GetValue(_verbose));
         if (parse.GetValue(_list) && parse.GetValue(_script) is not { Length: > 0 })
-            return listing.Write(words.Length > 0 ? words[0] : "", pid > 0);
+            return Listed(listing.Write(words.Length > 0 ? words[0] : "", pid > 0), shell);
         if (parse.GetValue(_mode) is not (null or "bench" or "test"))
             return shell.Fail($"invalid mode \"{parse.GetValue(_mode)}\"", "bench or test");
         (string text, string name, string[] rest) = Script(parse, words, shell);
@@ -119,7 +121,12 @@ internal sealed class TraceVerb : IVerb
             if (diagnostic.Severity == Severity.Error || (diagnostic.Severity == Severity.Warning && !parse.GetValue(_noWarnings)))
                 shell.Report(diagnostic, text);
         if (made.Object is null)
+        {
+            // What is not to be read looks as if it were not there.
+            if (made.Diagnostics.Any(diagnostic => diagnostic.Id is "HT0103" or "HT0136") && TracingRights.Missing([]) is { } unread)
+                shell.Error.WriteLine(unread);
             return ExitStatus.BadInput;
+        }
         if (parse.GetValue(_list))
             return listing.Write(made.Object.Plan!);
         if (parse.GetValue(_plan))
@@ -127,24 +134,45 @@ internal sealed class TraceVerb : IVerb
             shell.Out.Write(ObjectPrinter.Print(made.Object));
             return ExitStatus.Done;
         }
-        return Trace(made.Object, parse, shell, format.Value, options, target);
+        try
+        {
+            return Trace(made.Object, parse, shell, format.Value, options, target);
+        }
+        catch (BpfException e) when ((ErrorNumber)e.Errno is ErrorNumber.EPERM or ErrorNumber.EACCES && e is not BpfVerifierException && TracingRights.Missing(made.Object.Plan!.Probes.Select(probe => probe.Kind).ToList()) is { } missing)
+        {
+            return shell.Fail("the kernel refuses: tracing takes rights that this process has not", missing, ExitStatus.KernelRefused);
+        }
+    }
+
+    // A list that is empty because it may not be read says so.
+    private static int Listed(int status, Shell shell)
+    {
+        if (status != ExitStatus.Done && TraceFs.Root is null && TracingRights.Missing([]) is { } missing)
+            shell.Error.WriteLine(missing);
+        return status;
     }
 
     private int Trace(BpfObject made, ParseResult parse, Shell shell, TraceFormat format, TraceOptions options, StoppedCommand? target)
     {
         using TextWriter? file = parse.GetValue(_output) is string path ? new StreamWriter(shell.OpenOutput(path)) : null;
-        CancellationToken interrupted = shell.Interrupted;
+        // What a Ctrl-C does is arranged while the first event is awaited.
+        CancellationToken interrupted = default;
         using var run = new TraceRun(made, file ?? shell.Out, shell.Error, new TraceRunOptions
         {
             Format = format,
             IsUnsafe = options.IsUnsafe,
             Pid = options.Pid,
             Target = target?.Pid ?? 0,
+            RunsAtOnce = !parse.GetValue(_explain) && !parse.GetValue(_dryRun) && !parse.GetValue(_check) && parse.GetValue(_mode) is null,
             IsQuiet = parse.GetValue(_quiet),
             Redraw = parse.GetValue(_top) ? TimeSpan.FromSeconds(1) : TimeSpan.Zero,
             RedrawLines = shell.IsTerminal ? Math.Max(8, Console.WindowHeight - 1) : 24,
             RedrawStart = shell.IsTerminal ? "\e[H\e[2J" : "\n",
-            Attached = () => target?.Continue(),
+            Attached = () =>
+            {
+                interrupted = shell.Interrupted;
+                target?.Continue();
+            },
             ShouldEnd = () => interrupted.IsCancellationRequested || target?.HasEnded == true,
         });
         if (parse.GetValue(_explain) || parse.GetValue(_dryRun))

@@ -17,10 +17,7 @@ internal static class PerfAttachment
     /// <param name="reason">What an error number would mean here; null for nothing known.</param>
     public static Link Attach(Program program, ref PerfEvent.Attributes attributes, int pid, int cpu, ulong cookie, string description, Func<ErrorNumber, string?> reason)
     {
-        int descriptor = PerfEvent.Open(ref attributes, pid, cpu);
-        if (descriptor < 0)
-            throw new BpfException("perf_event_open", -descriptor, $"{description}: {reason((ErrorNumber)(-descriptor)) ?? Likely((ErrorNumber)(-descriptor))}");
-        var perf = new FileHandle(descriptor);
+        FileHandle perf = Open(ref attributes, pid, cpu, description, reason);
         try
         {
             return Attach(program, perf, cookie, description);
@@ -32,7 +29,16 @@ internal static class PerfAttachment
         }
     }
 
-    private static Link Attach(Program program, FileHandle perf, ulong cookie, string description)
+    /// <summary>Opens an event, which begins to count: a program may be attached later.</summary>
+    public static FileHandle Open(ref PerfEvent.Attributes attributes, int pid, int cpu, string description, Func<ErrorNumber, string?> reason)
+    {
+        int descriptor = PerfEvent.Open(ref attributes, pid, cpu);
+        return descriptor >= 0 ? new FileHandle(descriptor)
+            : throw new BpfException("perf_event_open", -descriptor, $"{description}: {reason((ErrorNumber)(-descriptor)) ?? Likely((ErrorNumber)(-descriptor))}");
+    }
+
+    /// <summary>Attaches a program to an event that is open; the link owns it then.</summary>
+    public static Link Attach(Program program, FileHandle perf, ulong cookie, string description)
     {
         var link = new BpfAttributes { Link = { Fd = (uint)program.Descriptor, Target = (uint)perf.Descriptor, Type = (uint)AttachType.PerfEvent, PerfCookie = cookie } };
         int result = BpfSystem.Call(BpfCommand.LinkCreate, ref link, 24);

@@ -4,13 +4,13 @@ using System.Text;
 namespace Hachi.Linux.Run;
 
 /// <summary>
-/// Stacks as a flame graph: a box for each function, as wide as its share, standing on the function that called it. One SVG file without scripts or anything from elsewhere; a
-/// browser shows name and share when the pointer stands on a box.
+/// Stacks as a flame graph: a box for each function, as wide as its share, standing on the function that called it. One SVG file with nothing from elsewhere: a browser shows name and share when
+/// the pointer stands on a box, widens the box that is clicked, and finds functions by a part of their name; what shows pictures only shows it whole.
 /// </summary>
 public sealed class FlameGraph
 {
-    private const int WidthPixels = 1200, MarginPixels = 10, BoxPixels = 17, HeadPixels = 40, DepthMax = 512;
-    private const double LetterPixels = 6.6, BoxLeastPixels = 0.3;
+    private const int WidthPixels = 1200, MarginPixels = 10, BoxPixels = 17, HeadPixels = 40, FootPixels = 34, DepthMax = 512;
+    private const double LetterPixels = 6.65, BoxLeastPixels = 0.3;
 
     private readonly Node _root = new("all");
 
@@ -65,12 +65,21 @@ public sealed class FlameGraph
     public void WriteSvg(TextWriter to, string title, string unit)
     {
         ArgumentNullException.ThrowIfNull(to);
-        int height = HeadPixels + (Depth(_root) + 1) * BoxPixels + MarginPixels;
-        to.Write(string.Create(CultureInfo.InvariantCulture, $"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WidthPixels}\" height=\"{height}\" viewBox=\"0 0 {WidthPixels} {height}\" font-family=\"monospace\" font-size=\"11\">\n"));
-        to.Write($"<rect width=\"100%\" height=\"100%\" fill=\"#fffdf5\"/>\n<text x=\"{WidthPixels / 2}\" y=\"24\" text-anchor=\"middle\" font-size=\"16\">{Xml(title)}</text>\n");
+        int height = HeadPixels + (Depth(_root) + 1) * BoxPixels + FootPixels, middle = WidthPixels / 2, right = WidthPixels - MarginPixels, foot = height - 11;
+        to.Write(string.Create(CultureInfo.InvariantCulture, $"""
+            <svg xmlns="http://www.w3.org/2000/svg" width="{WidthPixels}" height="{height}" viewBox="0 0 {WidthPixels} {height}" font-family="DejaVu Sans Mono, monospace" font-size="11">
+            <style>text {"{"} pointer-events: none; {"}"} .f {"{"} cursor: pointer; {"}"} .f:hover rect {"{"} stroke: #000; stroke-width: 0.7; {"}"} .b {"{"} pointer-events: all; cursor: pointer; fill: #555; {"}"} .b:hover {"{"} fill: #000; {"}"}</style>
+            <rect width="100%" height="100%" fill="#fffdf5"/>
+            <text x="{middle}" y="24" text-anchor="middle" font-size="16">{Xml(title)}</text>
+            <text id="whole" class="b" x="{MarginPixels}" y="24" visibility="hidden">show all</text>
+            <text id="find" class="b" x="{right}" y="24" text-anchor="end">find</text>
+            <text id="here" x="{MarginPixels}" y="{foot}"></text>
+            <text id="found" x="{right}" y="{foot}" text-anchor="end"></text>
+
+            """));
         if (_root.Value > 0)
-            Box(to, _root, 0, MarginPixels, WidthPixels - 2 * MarginPixels, height - MarginPixels, unit);
-        to.Write("</svg>\n");
+            Box(to, _root, 0, MarginPixels, WidthPixels - 2 * MarginPixels, height - FootPixels, unit);
+        to.Write(string.Create(CultureInfo.InvariantCulture, $"<script><![CDATA[\nvar left = {MarginPixels}, width = {WidthPixels - 2 * MarginPixels}, letter = {LetterPixels};\n{Script}]]></script>\n</svg>\n"));
     }
 
     private void Box(TextWriter to, Node node, int depth, double left, double width, int bottom, string unit)
@@ -79,14 +88,8 @@ public sealed class FlameGraph
             return;
         double top = bottom - (depth + 1) * BoxPixels;
         string share = (100.0 * node.Value / _root.Value).ToString("0.00", CultureInfo.InvariantCulture);
-        to.Write(string.Create(CultureInfo.InvariantCulture, $"<g><title>{Xml(node.Name)} ({node.Value} {Xml(unit)}, {share}%)</title><rect x=\"{left:0.##}\" y=\"{top:0}\" width=\"{width:0.##}\" height=\"{BoxPixels - 1}\" rx=\"1\" fill=\"{Colour(node.Name)}\"/>"));
-        int letters = (int)((width - 6) / LetterPixels);
-        if (letters >= 3)
-        {
-            string shown = node.Name.Length <= letters ? node.Name : node.Name[..(letters - 2)] + "..";
-            to.Write(string.Create(CultureInfo.InvariantCulture, $"<text x=\"{left + 3:0.##}\" y=\"{top + 12:0}\">{Xml(shown)}</text>"));
-        }
-        to.Write("</g>\n");
+        to.Write(string.Create(CultureInfo.InvariantCulture, $"<g class=\"f\"><title>{Xml(node.Name)} ({node.Value} {Xml(unit)}, {share}%)</title><rect x=\"{left:0.##}\" y=\"{top:0}\" width=\"{width:0.##}\" height=\"{BoxPixels - 1}\" rx=\"1\" fill=\"{Colour(node.Name)}\"/>"));
+        to.Write(string.Create(CultureInfo.InvariantCulture, $"<text x=\"{left + 3:0.##}\" y=\"{top + 12:0}\">{Xml(Label(node.Name, (int)((width - 6) / LetterPixels)))}</text></g>\n"));
         double x = left;
         foreach (Node child in node.Children.Values)
         {
@@ -95,6 +98,67 @@ public sealed class FlameGraph
             x += part;
         }
     }
+
+    // Of methods the end tells more than the beginning, which is the name of a namespace.
+    private static string Label(string name, int letters) =>
+        letters < 3 ? "" : name.Length <= letters ? name : name.Contains("::", StringComparison.Ordinal) ? ".." + name[^(letters - 2)..] : name[..(letters - 2)] + "..";
+
+    // Names are only ever read as text and written as text.
+    private const string Script = """
+        var boxes = Array.from(document.querySelectorAll('.f')).map(function (g) {
+            var r = g.querySelector('rect');
+            return { g: g, r: r, t: g.querySelector('text'), title: g.querySelector('title').textContent, x: +r.getAttribute('x'), w: +r.getAttribute('width'), y: +r.getAttribute('y'), fill: r.getAttribute('fill') };
+        });
+        var one = function (id) { return document.getElementById(id); };
+        function label(name, letters) {
+            return letters < 3 ? '' : name.length <= letters ? name : name.indexOf('::') >= 0 ? '..' + name.slice(2 - letters) : name.slice(0, letters - 2) + '..';
+        }
+        function nameOf(b) { return b.title.replace(/ \([^()]*\)$/, ''); }
+        function zoom(to) {
+            boxes.forEach(function (b) {
+                var below = b.y > to.y && b.x <= to.x + 0.02 && b.x + b.w >= to.x + to.w - 0.02;
+                var within = b.y <= to.y && b.x >= to.x - 0.02 && b.x + b.w <= to.x + to.w + 0.02;
+                b.g.setAttribute('visibility', below || within ? 'visible' : 'hidden');
+                if (!below && !within) return;
+                var x = below ? left : left + (b.x - to.x) / to.w * width, w = below ? width : Math.min(width, b.w / to.w * width);
+                b.r.setAttribute('x', x);
+                b.r.setAttribute('width', w);
+                b.r.setAttribute('opacity', below ? 0.45 : 1);
+                b.t.setAttribute('x', x + 3);
+                b.t.textContent = label(nameOf(b), Math.floor((w - 6) / letter));
+            });
+            one('whole').setAttribute('visibility', to === boxes[0] ? 'hidden' : 'visible');
+        }
+        function find(part) {
+            var spans = [];
+            boxes.forEach(function (b) {
+                var hit = part && nameOf(b).toLowerCase().indexOf(part.toLowerCase()) >= 0;
+                b.r.setAttribute('fill', hit ? '#c050e0' : b.fill);
+                if (hit) spans.push([b.x, b.x + b.w]);
+            });
+            spans.sort(function (a, b) { return a[0] - b[0]; });
+            var sum = 0, end = 0;
+            spans.forEach(function (s) { sum += Math.max(0, s[1] - Math.max(end, s[0])); end = Math.max(end, s[1]); });
+            one('found').textContent = part ? 'found: ' + (100 * sum / width).toFixed(2) + '%' : '';
+        }
+        boxes.forEach(function (b) {
+            b.g.addEventListener('click', function () { zoom(b); });
+            b.g.addEventListener('mouseover', function () { one('here').textContent = b.title; });
+            b.g.addEventListener('mouseout', function () { one('here').textContent = ''; });
+        });
+        one('whole').addEventListener('click', function () { zoom(boxes[0]); });
+        one('find').addEventListener('click', function () { find(prompt('Functions whose name contains:', '')); });
+        window.addEventListener('keydown', function (e) {
+            if (e.key === 'Escape') { zoom(boxes[0]); find(''); }
+        });
+        if (location.hash.length > 1) {
+            var wanted = decodeURIComponent(location.hash.slice(1));
+            find(wanted);
+            var first = boxes.filter(function (b) { return nameOf(b) === wanted; })[0];
+            if (first) zoom(first);
+        }
+
+        """;
 
     private static int Depth(Node node) => node.Children.Count == 0 ? 0 : 1 + node.Children.Values.Max(Depth);
 

@@ -14,6 +14,7 @@ internal sealed class Names(RunPlan plan, Map? stacks) : IDisposable
 {
     private readonly KernelSymbols _kernel = new();
     private readonly ProcessSymbols _processes = new();
+    private readonly bool _isReadable = !plan.Settings.Contains(("cpp_demangle", "0"));
     private bool _isWatching;
     private readonly HashSet<ulong> _asked = [];
     private Dictionary<ulong, string>? _groups;
@@ -70,7 +71,7 @@ internal sealed class Names(RunPlan plan, Map? stacks) : IDisposable
     public string User(ulong address, int pid, bool withOffset)
     {
         if (_processes.Find(pid, address) is { } symbol)
-            return Shown(symbol, withOffset);
+            return Shown(_isReadable ? symbol with { Name = MangledName.Readable(symbol.Name) } : symbol, withOffset);
         return _processes.FindFile(pid, address) is (string path, ulong offset)
             ? Escaper.Escape(string.Create(CultureInfo.InvariantCulture, $"[{Path.GetFileName(path)}+0x{offset:x}]"))
             : Hex(address);

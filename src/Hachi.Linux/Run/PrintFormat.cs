@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
 using Hachi.Object.Plan;
@@ -7,10 +8,10 @@ namespace Hachi.Linux.Run;
 /// <summary>A format of printf, read once. Widths, precisions and length modifiers are C's.</summary>
 internal sealed class PrintFormat
 {
-    private readonly List<Part> _parts = [];
-    private readonly StringBuilder _line = new();
+    private readonly Part[] _parts;
+    private Utf8Writer? _text;
 
-    private readonly record struct Part(string Literal, char Conversion, string Flags, int Width, int Precision, bool StarWidth, bool StarPrecision, int Bytes, char Detail)
+    private sealed record Part(byte[] Literal, char Conversion, string Flags, int Width, int Precision, bool StarWidth, bool StarPrecision, int Bytes, char Detail)
     {
         /// <summary>Whether only the conversion is written, with or without a modifier for 64 bits.</summary>
         public bool IsPlain { get; } = Flags.Length == 0 && Bytes is 4 or 8 && Conversion is 's' or 'd' or 'i' or 'u';
@@ -19,6 +20,7 @@ internal sealed class PrintFormat
     public PrintFormat(string format)
     {
         var literal = new StringBuilder();
+        var parts = new List<Part>();
         for (int i = 0; i < format.Length; i++)
         {
             if (format[i] != '%')
@@ -27,14 +29,15 @@ internal sealed class PrintFormat
                 literal.Append(format[i++]);
             else
             {
-                i = Conversion(format, i + 1, literal.ToString());
+                i = Conversion(format, i + 1, literal.ToString(), parts);
                 literal.Clear();
             }
         }
-        _parts.Add(new Part(literal.ToString(), '\0', "", 0, -1, false, false, 0, '\0'));
+        parts.Add(new Part(Encoding.UTF8.GetBytes(literal.ToString()), '\0', "", 0, -1, false, false, 0, '\0'));
+        _parts = [.. parts];
     }
 
-    private int Conversion(string format, int at, string literal)
+    private static int Conversion(string format, int at, string literal, List<Part> parts)
     {
         int flags = at;
         while (at < format.Length && format[at] is '-' or '+' or ' ' or '#' or '0')
@@ -58,7 +61,7 @@ internal sealed class PrintFormat
         int bytes = format[modifier..at] switch { "hh" => 1, "h" => 2, "" => 4, _ => 8 };
         char conversion = at < format.Length ? format[at] : '\0';
         char detail = conversion == 'r' && at + 1 < format.Length && format[at + 1] is 'x' or 'h' ? format[++at] : '\0';
-        _parts.Add(new Part(literal, conversion, flag, Math.Min(width, 4096), Math.Min(precision, 65536), starWidth, starPrecision, bytes, detail));
+        parts.Add(new Part(Encoding.UTF8.GetBytes(literal), conversion, flag, Math.Min(width, 4096), Math.Min(precision, 65536), starWidth, starPrecision, bytes, detail));
         return at;
     }
 
@@ -71,44 +74,49 @@ internal sealed class PrintFormat
     }
 
     /// <summary>The text that the format makes of a record's fields.</summary>
-    public string Apply(ReadOnlySpan<byte> record, PlanEvent known, ValueText values) => Line(record, known, values).ToString();
-
-    /// <summary>The same without a string; it holds until the next call. This is where a printf's time goes, so the plain conversions write numbers and letters straight there.</summary>
-    public StringBuilder Line(ReadOnlySpan<byte> record, PlanEvent known, ValueText values)
+    public string Apply(ReadOnlySpan<byte> record, PlanEvent known, ValueText values)
     {
-        StringBuilder output = _line.Clear();
+        _text ??= new Utf8Writer(TextWriter.Null) { IsHeld = true };
+        _text.Clear();
+        Write(_text, record, known, values);
+        return Encoding.UTF8.GetString(_text.Written);
+    }
+
+    /// <summary>Writes it. This is where a printf's time goes, so the plain conversions write numbers and letters straight there.</summary>
+    public void Write(Utf8Writer output, ReadOnlySpan<byte> record, PlanEvent known, ValueText values)
+    {
+        ReadOnlySpan<PlanField> fields = known.Fields.AsSpan();
         int next = 0;
         foreach (Part part in _parts)
         {
-            output.Append(part.Literal);
+            output.Write(part.Literal);
             if (part.Conversion == '\0')
                 continue;
-            int width = part.StarWidth ? (int)Number(record, known, ref next) : part.Width;
-            int precision = part.StarPrecision ? (int)Number(record, known, ref next) : part.Precision;
-            if (next >= known.Fields.Length)
+            int width = part.StarWidth ? (int)Number(record, fields, ref next) : part.Width;
+            int precision = part.StarPrecision ? (int)Number(record, fields, ref next) : part.Precision;
+            if (next >= fields.Length)
                 break;
-            PlanField field = known.Fields[next++];
-            if (part.IsPlain && width == 0 && precision < 0 && TryAppend(output, part.Conversion, record[field.Offset..], field.Type, values))
+            PlanField field = fields[next++];
+            if (part.IsPlain && width == 0 && precision < 0 && TryWrite(output, part.Conversion, record[field.Offset..], field.Type, values))
                 continue;
             string text = One(part, precision, record[field.Offset..], field.Type, values);
             bool left = part.Flags.Contains('-') || width < 0;
             width = Math.Min(Math.Abs(width), 4096);
-            output.Append(left ? text.PadRight(width) : part.Flags.Contains('0') && part.Conversion is not ('s' or 'c') ? Zeros(text, width) : text.PadLeft(width));
+            output.Write(left ? text.PadRight(width) : part.Flags.Contains('0') && part.Conversion is not ('s' or 'c') ? Zeros(text, width) : text.PadLeft(width));
         }
-        return output;
     }
 
-    private static bool TryAppend(StringBuilder output, char conversion, ReadOnlySpan<byte> bytes, PlanType type, ValueText values)
+    private static bool TryWrite(Utf8Writer output, char conversion, ReadOnlySpan<byte> bytes, PlanType type, ValueText values)
     {
+        const int DigitsMax = 24;
         if (conversion == 's')
-            return type.Kind == PlanKind.String && values.TryAppendPlain(output, bytes, type);
+            return type.Kind == PlanKind.String && values.TryWritePlain(output, bytes, type);
         if (type.Kind == PlanKind.UserSymbol || type.SizeBytes > 8)
             return false;
         long number = ValueReader.Number(bytes, type);
-        if (conversion == 'u')
-            output.Append(CultureInfo.InvariantCulture, $"{(ulong)number}");
-        else
-            output.Append(CultureInfo.InvariantCulture, $"{number}");
+        int written;
+        _ = conversion == 'u' ? Utf8Formatter.TryFormat((ulong)number, output.Room(DigitsMax), out written) : Utf8Formatter.TryFormat(number, output.Room(DigitsMax), out written);
+        output.Advance(written);
         return true;
     }
 
@@ -118,11 +126,11 @@ internal sealed class PrintFormat
         return text.Length >= width ? text : text[..sign] + new string('0', width - text.Length) + text[sign..];
     }
 
-    private static long Number(ReadOnlySpan<byte> record, PlanEvent known, ref int next)
+    private static long Number(ReadOnlySpan<byte> record, ReadOnlySpan<PlanField> fields, ref int next)
     {
-        if (next >= known.Fields.Length)
+        if (next >= fields.Length)
             return 0;
-        PlanField field = known.Fields[next++];
+        PlanField field = fields[next++];
         return ValueReader.Number(record[field.Offset..], field.Type);
     }
 
@@ -182,5 +190,95 @@ internal sealed class PrintFormat
         }
         while (value != 0);
         return digits.ToString();
+    }
+}
+
+/// <summary>
+/// Results on their way out, as bytes: lines are put together where they are written from, and go out in large pieces. What gets them is a writer that has a stream of UTF-8 behind it, which the bytes
+/// go to directly, or any other one, which gets text.
+/// </summary>
+internal sealed class Utf8Writer : TextWriter
+{
+    private const int BufferBytes = 1 << 16;
+
+    private readonly TextWriter _target;
+    private readonly Stream? _stream;
+    private byte[] _buffer = new byte[BufferBytes];
+    private int _used;
+
+    public Utf8Writer(TextWriter target)
+    {
+        _target = target;
+        _stream = target is StreamWriter { Encoding: UTF8Encoding } writer ? writer.BaseStream : null;
+    }
+
+    /// <inheritdoc/>
+    public override Encoding Encoding => Encoding.UTF8;
+
+    /// <summary>What was written and has not gone out.</summary>
+    public ReadOnlySpan<byte> Written => _buffer.AsSpan(0, _used);
+
+    /// <summary>Room for so many bytes, which <see cref="Advance"/> then takes.</summary>
+    public Span<byte> Room(int bytes)
+    {
+        if (_buffer.Length - _used < bytes)
+        {
+            if (_used > 0 && !IsHeld)
+                Send();
+            if (_buffer.Length - _used < bytes)
+                Array.Resize(ref _buffer, Math.Max(_buffer.Length * 2, _used + bytes));
+        }
+        return _buffer.AsSpan(_used);
+    }
+
+    /// <summary>Whether nothing goes out by itself: who writes wants to look at it first.</summary>
+    public bool IsHeld { get; init; }
+
+    public void Advance(int bytes) => _used += bytes;
+
+    /// <summary>Forgets what has not gone out.</summary>
+    public void Clear() => _used = 0;
+
+    public void Write(ReadOnlySpan<byte> bytes)
+    {
+        bytes.CopyTo(Room(bytes.Length));
+        _used += bytes.Length;
+    }
+
+    /// <inheritdoc/>
+    public override void Write(char value) => Write([value]);
+
+    /// <inheritdoc/>
+    public override void Write(string? value) => Write(value.AsSpan());
+
+    /// <inheritdoc/>
+    public override void Write(char[] buffer, int index, int count) => Write(buffer.AsSpan(index, count));
+
+    /// <inheritdoc/>
+    public override void Write(ReadOnlySpan<char> buffer) => _used += Encoding.UTF8.GetBytes(buffer, Room(Encoding.UTF8.GetMaxByteCount(buffer.Length)));
+
+    /// <inheritdoc/>
+    public override void Flush()
+    {
+        Send();
+        if (_stream is null)
+            _target.Flush();
+        else
+            _stream.Flush();
+    }
+
+    private void Send()
+    {
+        if (_used == 0)
+            return;
+        if (_stream is null)
+            _target.Write(Encoding.UTF8.GetString(_buffer, 0, _used));
+        else
+        {
+            // What was written to it as text stands before this.
+            _target.Flush();
+            _stream.Write(_buffer, 0, _used);
+        }
+        _used = 0;
     }
 }

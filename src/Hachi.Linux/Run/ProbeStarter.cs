@@ -1,5 +1,7 @@
 using Hachi.Linux.Attach;
+using Hachi.Linux.Kernel;
 using Hachi.Linux.Load;
+using Hachi.Linux.Sys;
 using Hachi.Object.Plan;
 using Hachi.Uapi;
 
@@ -34,7 +36,7 @@ internal static class ProbeStarter
             case ProbeKind.Usdt:
                 return Usdt(probe, program, pid);
             case ProbeKind.Profile:
-                return OnTasks(program, probe.Target == "hz" ? PerfEventSpec.Sampling(probe.Number) : PerfEventSpec.Sampling(Period(probe)), pid, probe.Name);
+                return OnTasks(program, Clock(probe), pid, probe.Name);
             case ProbeKind.Software or ProbeKind.Hardware:
                 return OnTasks(program, Event(probe) with { Period = probe.Number }, pid, probe.Name);
             case ProbeKind.Watchpoint:
@@ -44,6 +46,33 @@ internal static class ProbeStarter
                 throw new BpfException("attach", (int)ErrorNumber.EINVAL, $"{probe.Name} cannot be attached yet");
         }
     }
+
+    /// <summary>
+    /// Opens the events of a clock on all processors before its program is there: it ticks from now on, and the first sample need not wait a whole period from when the program is attached.
+    /// </summary>
+    /// <returns>The events; none where the kernel refuses, which is told when it is attached.</returns>
+    public static List<FileHandle> OpenClock(PlanProbe probe)
+    {
+        var opened = new List<FileHandle>();
+        PerfEvent.Attributes attributes = Clock(probe).ToAttributes();
+        try
+        {
+            foreach (int processor in Processors.Online)
+                opened.Add(PerfAttachment.Open(ref attributes, PerfEvent.AnyProcess, processor, probe.Name, _ => null));
+        }
+        catch (BpfException)
+        {
+            opened.ForEach(handle => handle.Dispose());
+            opened.Clear();
+        }
+        return opened;
+    }
+
+    /// <summary>Attaches the program of a clock whose events are open.</summary>
+    public static Link AttachClock(PlanProbe probe, Program program, List<FileHandle> opened) =>
+        PerfAttachment.All([.. Enumerable.Range(0, opened.Count)], probe.Name, i => PerfAttachment.Attach(program, opened[i], 0, probe.Name));
+
+    private static PerfEventSpec Clock(PlanProbe probe) => probe.Target == "hz" ? PerfEventSpec.Sampling(probe.Number) : PerfEventSpec.Sampling(Period(probe));
 
     // An event of a process is one of each of its threads.
     private static Link OnTasks(Program program, PerfEventSpec spec, int pid, string name)

@@ -15,7 +15,8 @@ internal sealed partial class RecordActions : IDisposable
 
     private readonly RunPlan _plan;
     private readonly LoadedObject _loaded;
-    private readonly TextWriter _output, _errors;
+    private readonly Utf8Writer _output;
+    private readonly TextWriter _errors;
     private readonly TraceRunOptions _options;
     private readonly Names _names;
     private readonly ValueText _values;
@@ -30,15 +31,15 @@ internal sealed partial class RecordActions : IDisposable
 
     public RecordActions(RunPlan plan, LoadedObject loaded, TextWriter output, TextWriter errors, TraceRunOptions options)
     {
-        (_plan, _loaded, _output, _errors, _options) = (plan, loaded, output, errors, options);
+        (_plan, _loaded, _output, _errors, _options) = (plan, loaded, new Utf8Writer(output), errors, options);
         _settings = plan.Settings.ToDictionary(pair => pair.Name, pair => pair.Value);
         int longest = int.TryParse(_settings.GetValueOrDefault("max_strlen"), NumberStyles.None, CultureInfo.InvariantCulture, out int given) ? given + 1 : 1025;
         _catBytes = int.TryParse(_settings.GetValueOrDefault("max_cat_bytes"), NumberStyles.None, CultureInfo.InvariantCulture, out int cat) ? cat : 10240;
         _warnings = int.TryParse(_settings.GetValueOrDefault("warnings_map"), NumberStyles.None, CultureInfo.InvariantCulture, out int warnings) && warnings < loaded.Maps.Count ? warnings : -1;
-        // The kernel counts from the start of the machine; people read the time of day.
-        DateTime booted = DateTime.Now - TimeSpan.FromSeconds(Stopwatch.GetTimestamp() / (double)Stopwatch.Frequency);
+        // The kernel counts from the start of the machine; people read the time of day. The zone is a file that few scripts need.
+        var booted = new Lazy<DateTime>(() => DateTime.Now - TimeSpan.FromSeconds(Stopwatch.GetTimestamp() / (double)Stopwatch.Frequency));
         _names = new Names(plan, plan.Stacks >= 0 ? loaded.Maps[plan.Stacks] : null);
-        _values = new ValueText(_names, new TextRules(longest, _settings.GetValueOrDefault("str_trunc_trailer", "..")), nanoseconds => booted.AddTicks((long)(nanoseconds / 100)));
+        _values = new ValueText(_names, new TextRules(longest, _settings.GetValueOrDefault("str_trunc_trailer", "..")), nanoseconds => booted.Value.AddTicks((long)(nanoseconds / 100)));
         _maps = new MapReport(_values);
         _formats = new PrintFormat?[plan.Events.Length];
     }
@@ -93,7 +94,7 @@ internal sealed partial class RecordActions : IDisposable
         switch (known.Action)
         {
             case PlanAction.Printf when IsCsv: PrintRow(known, record); break;
-            case PlanAction.Printf when !IsJson: _output.Write(FormatOf(known).Line(record, known, _values)); break;
+            case PlanAction.Printf when !IsJson: FormatOf(known).Write(_output, record, known, _values); break;
             case PlanAction.Printf: Line("printf", ValueText.Quote(Format(known, record))); break;
             case PlanAction.Errorf: Said("ERROR", "errorf", known, Format(known, record)); break;
             case PlanAction.Warnf: Said("WARNING", "warnf", known, Format(known, record)); break;

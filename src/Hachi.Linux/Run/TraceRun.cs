@@ -4,6 +4,7 @@ using System.Globalization;
 using Hachi.Linux.Attach;
 using Hachi.Linux.Events;
 using Hachi.Linux.Load;
+using Hachi.Linux.Sys;
 using Hachi.Object;
 using Hachi.Object.Plan;
 using Hachi.Uapi;
@@ -21,6 +22,7 @@ public sealed class TraceRun : IDisposable
     private readonly RecordActions _actions;
     private readonly RingBuffer? _ring;
     private readonly List<Link> _links = [];
+    private readonly List<FileHandle> _clock;
     private readonly List<(PlanProbe Probe, long PeriodTicks)> _clocks = [];
     private readonly long[] _due;
     private readonly System.Collections.Concurrent.ConcurrentQueue<string> _signals = new();
@@ -41,7 +43,16 @@ public sealed class TraceRun : IDisposable
         _plan = bpf.Plan ?? throw new ArgumentException("the object has no plan", nameof(bpf));
         _options = options ?? new TraceRunOptions();
         _errors = errors;
-        _loaded = bpf.Load();
+        _clock = _options is { RunsAtOnce: true, Pid: 0 } && _plan.Probes.Count(probe => probe.Kind == ProbeKind.Profile) == 1 ? ProbeStarter.OpenClock(_plan.Probes.First(probe => probe.Kind == ProbeKind.Profile)) : [];
+        try
+        {
+            _loaded = bpf.Load();
+        }
+        catch
+        {
+            _clock.ForEach(handle => handle.Dispose());
+            throw;
+        }
         try
         {
             _ring = _plan.Ring >= 0 ? new RingBuffer(_loaded.Maps[_plan.Ring]) : null;
@@ -49,6 +60,7 @@ public sealed class TraceRun : IDisposable
         catch
         {
             _loaded.Dispose();
+            _clock.ForEach(handle => handle.Dispose());
             throw;
         }
         _actions = new RecordActions(_plan, _loaded, output, errors, _options);
@@ -292,7 +304,7 @@ public sealed class TraceRun : IDisposable
             }
             for (int i = 0; i < probes.Length; i++)
             {
-                _links.Add(ProbeStarter.Attach(probes[i], program, _options.Pid, (ulong)i));
+                _links.Add(probes[i].Kind == ProbeKind.Profile && _clock.Count > 0 ? ProbeStarter.AttachClock(probes[i], program, _clock) : ProbeStarter.Attach(probes[i], program, _options.Pid, (ulong)i));
                 count += probes[i].Kind == ProbeKind.Usdt && _links[^1] is LinkGroup places ? places.Links.Count : 1;
             }
         }
@@ -305,6 +317,7 @@ public sealed class TraceRun : IDisposable
         foreach (Link link in _links)
             link.Dispose();
         _links.Clear();
+        _clock.ForEach(handle => handle.Dispose());
         _actions.Dispose();
         _ring?.Dispose();
         _loaded.Dispose();

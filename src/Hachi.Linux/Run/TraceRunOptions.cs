@@ -31,6 +31,9 @@ public sealed record TraceRunOptions
     /// <summary>The process whose functions are to be named even when it is gone, or 0: the command that is traced.</summary>
     public int Target { get; init; }
 
+    /// <summary>Whether <see cref="TraceRun.Run"/> follows at once: clocks then begin to tick while programs are loaded.</summary>
+    public bool RunsAtOnce { get; init; }
+
     /// <summary>Whether nothing is said of what was attached.</summary>
     public bool IsQuiet { get; init; }
 

@@ -10,6 +10,8 @@ internal static class ValueReader
     /// <summary>A number of up to eight bytes.</summary>
     public static long Number(ReadOnlySpan<byte> bytes, PlanType type)
     {
+        if (type.SizeBytes == 8 && bytes.Length >= 8)
+            return BinaryPrimitives.ReadInt64LittleEndian(bytes);
         long value = 0;
         int size = Math.Min(Math.Min(8, bytes.Length), type.SizeBytes);
         for (int i = size - 1; i >= 0; i--)

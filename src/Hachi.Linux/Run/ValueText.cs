@@ -45,16 +45,14 @@ internal sealed class ValueText(Names names, TextRules rules, Func<ulong, DateTi
         }
     }
 
-    /// <summary>Appends a string if it is whole, and of letters that need no care; false, and nothing is appended, otherwise.</summary>
-    public bool TryAppendPlain(StringBuilder output, ReadOnlySpan<byte> bytes, PlanType type)
+    /// <summary>Writes a string if it is whole, and of letters that need no care; false, and nothing is written, otherwise.</summary>
+    public bool TryWritePlain(Utf8Writer output, ReadOnlySpan<byte> bytes, PlanType type)
     {
-        const int PlainMax = 256;
         bytes = bytes[..Math.Min(bytes.Length, type.SizeBytes)];
         int end = bytes.IndexOf((byte)0);
-        if (end is < 0 or > PlainMax || end == bytes.Length - 1 && type.SizeBytes == rules.LongestBytes || bytes[..end].ContainsAnyExceptInRange((byte)' ', (byte)'~'))
+        if (end < 0 || end == bytes.Length - 1 && type.SizeBytes == rules.LongestBytes || bytes[..end].ContainsAnyExceptInRange((byte)' ', (byte)'~'))
             return false;
-        Span<char> letters = stackalloc char[PlainMax];
-        output.Append(letters[..Encoding.ASCII.GetChars(bytes[..end], letters)]);
+        output.Write(bytes[..end]);
         return true;
     }
 

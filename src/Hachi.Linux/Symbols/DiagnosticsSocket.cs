@@ -34,9 +34,10 @@ internal sealed class DiagnosticsSocket : IDisposable
         problem = "";
         if (Find(pid) is not { } path)
         {
-            problem = Directory.Exists(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}"))
-                ? $"process {pid} has no diagnostics socket: it is no .NET process, or its diagnostics are switched off (DOTNET_EnableDiagnostics)"
-                : $"there is no process {pid}";
+            string process = string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}");
+            problem = !Directory.Exists(process) ? $"there is no process {pid}"
+                : !Environment.IsPrivilegedProcess && !Directory.Exists(process + "/root/") ? $"process {pid} belongs to somebody else: ask as its user, or as root"
+                : $"process {pid} has no diagnostics socket: it is no .NET process, or its diagnostics are switched off (DOTNET_EnableDiagnostics)";
             return null;
         }
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { ReceiveTimeout = AnswerMilliseconds, SendTimeout = AnswerMilliseconds };

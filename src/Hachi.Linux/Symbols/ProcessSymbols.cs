@@ -123,22 +123,10 @@ public sealed class ProcessSymbols : IDisposable
         ModuleSymbols read = ModuleSymbols.None;
         string path = region.Path.EndsWith(" (deleted)", StringComparison.Ordinal) ? "" : region.Path;
         // A process that is gone left its files where they were, if it saw them as we do.
-        using (SafeFileHandle? file = path.Length == 0 ? null : TargetFile.Open(pid, path) ?? OpenHere(path))
+        using (SafeFileHandle? file = path.Length == 0 ? null : TargetFile.Open(pid, path) ?? TargetFile.OpenHere(path))
             if (file is not null)
                 read = ModuleSymbols.Read(file, (id, link) => Debug(pid, path, id, link));
         return _modules[(region.Device, region.Inode)] = read;
-    }
-
-    private static SafeFileHandle? OpenHere(string path)
-    {
-        try
-        {
-            return File.Exists(path) ? File.OpenHandle(path) : null;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
     }
 
     // Where distributions put what they stripped: by build id, or by name below /usr/lib/debug.
@@ -152,7 +140,7 @@ public sealed class ProcessSymbols : IDisposable
             places.AddRange([$"{folder}/{name}", $"{folder}/.debug/{name}", $"/usr/lib/debug{folder}/{name}"]);
         foreach (string place in places)
         {
-            using SafeFileHandle? file = TargetFile.Open(pid, place);
+            using SafeFileHandle? file = TargetFile.Open(pid, place) ?? TargetFile.OpenHere(place);
             if (file is null)
                 continue;
             byte[] bytes = new byte[RandomAccess.GetLength(file)];
@@ -177,7 +165,7 @@ public sealed class ProcessSymbols : IDisposable
         var rows = new List<(ulong, ulong, string)>();
         foreach (string line in Encoding.UTF8.GetString(bytes, 0, length).Split('\n'))
             if (line.Split(' ', 3) is [var start, var size, var name] && Hex(start, out ulong address) && Hex(size, out ulong extent))
-                rows.Add((address, extent, name.TrimEnd('\r')));
+                rows.Add((address, extent, DotnetName.Short(name.TrimEnd('\r'))));
         // Where code was put twice, the later line is the one that holds.
         rows.Reverse();
         var table = new SymbolTable(rows);

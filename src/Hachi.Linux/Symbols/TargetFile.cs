@@ -16,9 +16,14 @@ internal static class TargetFile
     /// <param name="pid">The process.</param>
     /// <param name="path">The path as the process sees it.</param>
     /// <param name="isOwnedByProcess">Whether it must belong to the process's user or to root.</param>
-    public static SafeFileHandle? Open(int pid, string path, bool isOwnedByProcess = false)
+    public static SafeFileHandle? Open(int pid, string path, bool isOwnedByProcess = false) =>
+        OpenWhole(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/root{path}"), owner => !isOwnedByProcess || IsOwned(pid, owner));
+
+    /// <summary>The same for a process that is gone, where this one sees the files that it saw.</summary>
+    public static SafeFileHandle? OpenHere(string path) => path.StartsWith('/') ? OpenWhole(path, _ => true) : null;
+
+    private static SafeFileHandle? OpenWhole(string whole, Func<uint, bool> isOwnerGood)
     {
-        string whole = string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/root{path}");
         int descriptor = Files.Open(Files.AtCwd, whole, Files.ReadOnly | Files.NoFollow | Files.NonBlocking);
         if (descriptor < 0)
             return null;
@@ -26,7 +31,7 @@ internal static class TargetFile
         bool isGood = false;
         try
         {
-            isGood = Files.StatusOf(descriptor, "") is { IsRegular: true } file && RandomAccess.GetLength(handle) is > 0 and <= BytesMax && (!isOwnedByProcess || IsOwned(pid, file.Owner));
+            isGood = Files.StatusOf(descriptor, "") is { IsRegular: true } file && RandomAccess.GetLength(handle) is > 0 and <= BytesMax && isOwnerGood(file.Owner);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -104,7 +104,9 @@ public sealed class SymbolTests
             }
             Assert.NotNull(row);
             ulong address = ulong.Parse(row[0].Replace("0x", "", StringComparison.Ordinal), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
-            Assert.Equal(row[2], new ProcessSymbols().Find(child.Id, address)?.Name);
+            string name = new ProcessSymbols().Find(child.Id, address)!.Value.Name;
+            Assert.Equal(DotnetName.Short(row[2]), name);
+            Assert.StartsWith("Hachi.Cli", name);
         }
         finally
         {
@@ -113,6 +115,35 @@ public sealed class SymbolTests
             File.Delete(map);
         }
     }
+
+    [Theory]
+    [InlineData("void [Work] Work.Inner::Run()[QuickJitted]", "Work.Inner::Run[QuickJitted]")]
+    [InlineData("instance valuetype [System.Runtime]System.TimeSpan [xunit.core] Xunit.Timer`1[System.__Canon]::Measure(class [netstandard]System.Func`1<valuetype [System.Runtime]System.TimeSpan>)[OptimizedTier1]", "Xunit.Timer`1[System.__Canon]::Measure[OptimizedTier1]")]
+    [InlineData("instance valuetype [A]S.Task`1<valuetype [B]S.Span> [xunit.core] Xunit.Timer+<>c::<Measure>b__0(int32)[PreJIT]", "Xunit.Timer+<>c::<Measure>b__0[PreJIT]")]
+    [InlineData("LazyCompile:~work /app/main.js:3", "LazyCompile:~work /app/main.js:3")]
+    [InlineData("stub GenerateLookupStub<GenerateLookupStub>", "stub GenerateLookupStub<GenerateLookupStub>")]
+    [InlineData("a::b", "a::b")]
+    public void Methods_are_called_by_type_and_name(string written, string expected) => Assert.Equal(expected, DotnetName.Short(written));
+
+    [Theory]
+    [InlineData("_ZN3WKS7gc_heap14virtual_commitEPvmiiPb", "WKS::gc_heap::virtual_commit")]
+    [InlineData("_Z12InitializeGCv", "InitializeGC")]
+    [InlineData("_ZL6hiddeni", "hidden")]
+    [InlineData("_ZNK1A3getEv", "A::get")]
+    [InlineData("_ZN1AC2Ei", "A::A")]
+    [InlineData("_ZN1AD0Ev", "A::~A")]
+    [InlineData("_ZN12_GLOBAL__N_13runEv", "(anonymous namespace)::run")]
+    [InlineData("_ZN4core3fmt5write17h0123456789abcdefE", "core::fmt::write")]
+    [InlineData("_ZN60_$LT$alloc..vec..Vec$LT$u8$GT$$u20$as$u20$std..io..Write$GT$5write17h0123456789abcdefE", "<alloc::vec::Vec<u8> as std::io::Write>::write")]
+    [InlineData("_ZNSt6vectorIiSaIiEE9push_backEOi", "_ZNSt6vectorIiSaIiEE9push_backEOi")]
+    [InlineData("_ZN3fooIiEEvT_", "_ZN3fooIiEEvT_")]
+    [InlineData("_Z3maxIiET_S0_S0_", "_Z3maxIiET_S0_S0_")]
+    [InlineData("_ZN999foo", "_ZN999foo")]
+    [InlineData("_ZN", "_ZN")]
+    [InlineData("_Z", "_Z")]
+    [InlineData("_ZN3foo", "_ZN3foo")]
+    [InlineData("main", "main")]
+    public void Names_of_cpp_and_rust_are_readable(string symbol, string expected) => Assert.Equal(expected, MangledName.Readable(symbol));
 
     [Fact]
     public void Those_that_are_no_dotnet_processes_are_told() => Assert.Contains("no diagnostics socket", DotnetRuntime.TryEnablePerfMap(1));

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Reflection;
 using System.Reflection.Emit;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Hachi.Tests.Tracing;
 
@@ -10,7 +12,7 @@ namespace Hachi.Tests.Tracing;
 /// </summary>
 public sealed class DotnetScenario
 {
-    public const string Variable = "HACHI_TEST_SCENARIO", Name = "dotnet-work";
+    public const string Variable = "HACHI_TEST_SCENARIO", Name = "dotnet-work", Ready = "HACHI_TEST_READY";
 
     [Fact(Explicit = true)]
     public void Works()
@@ -35,11 +37,27 @@ public sealed class DotnetScenario
         {
             GC.Collect(round % 2, GCCollectionMode.Forced, blocking: true);
             ThrowAndCatch(round);
+            Touch();
             Compile(module, round);
             lock (gate)
                 Thread.Sleep(5);
             Thread.Sleep(40);
+            // Everything was done once: who waits for this file finds the methods compiled.
+            if (round == 0 && Environment.GetEnvironmentVariable(Ready) is { Length: > 0 } ready)
+                File.WriteAllText(ready, "");
         }
+    }
+
+    // Memory that is new each time: each page of it is asked of the kernel in the middle of this method.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static unsafe void Touch()
+    {
+        // So much that the C library gives it back at once.
+        const int Bytes = 40 << 20, Touched = 1 << 20, Page = 4096;
+        byte* memory = (byte*)NativeMemory.Alloc(Bytes);
+        for (int i = 0; i < Touched; i += Page)
+            memory[i] = 1;
+        NativeMemory.Free(memory);
     }
 
     private static void ThrowAndCatch(int round)

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using Hachi.Linux.Symbols;
 
 namespace Hachi.Tests.Tracing;
 
@@ -10,16 +9,18 @@ namespace Hachi.Tests.Tracing;
 public sealed class DotnetWork : IDisposable
 {
     private readonly Process _child;
+    private readonly string _ready;
 
     public DotnetWork()
     {
         bool isHosted = Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet";
         var start = new ProcessStartInfo(Environment.ProcessPath!, [.. isHosted ? [typeof(DotnetScenario).Assembly.Location] : Array.Empty<string>(), "-explicit", "only", "-class", typeof(DotnetScenario).FullName!]) { RedirectStandardOutput = true };
         start.Environment[DotnetScenario.Variable] = DotnetScenario.Name;
+        start.Environment[DotnetScenario.Ready] = _ready = Path.Combine(Path.GetTempPath(), "hachi-ready-" + Guid.NewGuid());
         _child = Process.Start(start)!;
         _child.OutputDataReceived += (_, _) => { };
         _child.BeginOutputReadLine();
-        for (int i = 0; i < 400 && !DotnetRuntime.IsDotnet(_child.Id); i++)
+        for (int i = 0; i < 1200 && !File.Exists(_ready); i++)
             Thread.Sleep(25);
     }
 
@@ -29,6 +30,7 @@ public sealed class DotnetWork : IDisposable
     {
         _child.Kill();
         _child.WaitForExit();
+        File.Delete(_ready);
         File.Delete(string.Create(CultureInfo.InvariantCulture, $"/tmp/perf-{Pid}.map"));
         _child.Dispose();
     }

@@ -91,5 +91,19 @@ public sealed class SafetyTests
         Assert.DoesNotContain("@execs", run.Text);
     }
 
+    [Theory]
+    [InlineData("tracepoint:syscalls:sys_enter_getppid { @ = count(); }", "CAP_BPF|CAP_PERFMON|CAP_DAC_READ_SEARCH")]
+    [InlineData("profile:hz:99 { @[pid] = count(); }", "CAP_BPF|CAP_PERFMON")]
+    public void Nobody_is_told_each_right_that_is_missing(string script, string missing)
+    {
+        Tools.NeedRoot();
+        string setpriv = Tools.Need("setpriv");
+        ToolResult run = Tools.Run(setpriv, ["--reuid", "65534", "--regid", "65534", "--clear-groups", .. Hachi, "trace", "-e", script]);
+        Assert.True(run.ExitCode is 2 or 4, run.Error);
+        foreach (string capability in missing.Split('|'))
+            Assert.Contains($"missing: {capability} ", run.Error);
+        Assert.Contains($"sudo setcap {missing.ToLowerInvariant().Replace('|', ',')}=ep ", run.Error);
+    }
+
     private static string[] Hachi => ["dotnet", Path.Combine(AppContext.BaseDirectory, "Hachi.Cli.dll")];
 }

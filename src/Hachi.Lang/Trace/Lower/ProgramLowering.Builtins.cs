@@ -192,11 +192,11 @@ internal sealed partial class ProgramLowering
     {
         bool isUser = type.Kind == TypeKind.UserStack;
         int id = _f.Call(Helper.GetStackid, _f.Context, _f.MapAddress(_object.Stacks), _f.Const(isUser ? 1 << 8 : 0));
-        id = _f.ZeroExtend(id, 4);
         if (!isUser)
-            return Word(type, id);
-        int pid = ProcessThread(false);
-        return Word(type, _f.Or(id, _f.ShiftLeft(_f.ShiftRight(pid, _f.Const(32)), _f.Const(32))));
+            return Word(type, _f.ZeroExtend(id, 4));
+        int pid = _f.ShiftRight(ProcessThread(false), _f.Const(32)), word = _f.Or(_f.ZeroExtend(id, 4), _f.ShiftLeft(pid, _f.Const(32)));
+        _stackHalves[(_f, word)] = (id, pid);
+        return Word(type, word);
     }
 
     private Value UserSymbol(int address, Expr at)
