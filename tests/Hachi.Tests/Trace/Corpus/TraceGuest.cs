@@ -90,8 +90,9 @@ internal static class TraceGuest
             Libraries(peer, libraries);
         }
         // Scripts trace it.
-        foreach (string library in Directory.GetFiles("/usr/lib", "libssl.so.*", SearchOption.AllDirectories).Take(1))
+        if (Tools.Run("/sbin/ldconfig", ["-p"]).Text.Split('\n').FirstOrDefault(line => line.Contains("libssl.so.", StringComparison.Ordinal) && line.Contains("x86-64", StringComparison.Ordinal)) is string known)
         {
+            string library = known[(known.IndexOf("=> ", StringComparison.Ordinal) + 3)..].Trim();
             libraries.Add(library);
             Libraries(library, libraries);
         }
