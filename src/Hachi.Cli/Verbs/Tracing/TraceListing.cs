@@ -49,7 +49,8 @@ internal sealed class TraceListing(IKernelFacts facts, Shell shell, bool isVerbo
         bool isKind = parts.Length > 1 || s_kinds.Any(row => Matches(parts[0], row));
         if (!isKind && pattern.EndsWith(".bt", StringComparison.Ordinal))
             shell.Error.WriteLine($"WARNING: It appears that '{pattern}' is a filename but the file does not exist. Treating '{pattern}' as a search pattern.");
-        foreach ((ProbeKind Kind, string Name, string[] Short) row in s_kinds)
+        // What is asked of a process comes first: it may end while the kernel's functions are listed.
+        foreach ((ProbeKind Kind, string Name, string[] Short) row in hasProcess ? s_kinds.OrderBy(row => row.Kind is ProbeKind.Uprobe or ProbeKind.Uretprobe or ProbeKind.Usdt ? 0 : 1) : s_kinds.AsEnumerable())
         {
             if (isKind && !Matches(parts[0], row))
                 continue;
