@@ -55,7 +55,7 @@ run_case() {
     if alive "$pid"; then
         status=timeout
         kill -TERM -- "-$pid" 2>/dev/null
-        for ((i = 0; i < 60; i++)); do alive "$pid" || break; pause 0.05; done
+        for ((i = 0; i < 200; i++)); do alive "$pid" || break; pause 0.05; done
         kill -KILL -- "-$pid" 2>/dev/null
     fi
     wait "$pid" 2>/dev/null
