@@ -87,6 +87,8 @@ internal sealed class TraceVerb : IVerb
         int pid = 0;
         if (parse.GetValue(_pid) is string given && (!int.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out pid) || pid <= 0))
             return shell.Fail($"failed to parse pid: invalid integer: {given}");
+        if (pid > 0 && !IsAlive(pid))
+            return shell.Fail($"there is no process {pid}");
         if (parse.GetValue(_info))
             return Features(shell);
         var facts = new MachineFacts(new KernelFacts(parse.GetValue(_ignored[1])), pid);
@@ -103,6 +105,8 @@ internal sealed class TraceVerb : IVerb
         if (format is null)
             return shell.Fail($"invalid output format \"{parse.GetValue(_format)}\"", "text, json or csv");
         using StoppedCommand? target = parse.GetValue(_command) is string line ? StoppedCommand.Start(line) : null;
+        if (target?.HasEnded == true)
+            return shell.Fail($"the command ended before it began (status {target.ExitCode}): {parse.GetValue(_command)}");
         var options = new TraceOptions
         {
             Parameters = [.. rest.Where(word => !word.StartsWith("--", StringComparison.Ordinal))],
@@ -144,6 +148,20 @@ internal sealed class TraceVerb : IVerb
         }
     }
 
+    // A process that nobody has waited for is there, but does nothing any more.
+    private static bool IsAlive(int pid)
+    {
+        try
+        {
+            string state = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/stat"));
+            return state.AsSpan(state.LastIndexOf(')') + 1).TrimStart() is not ['Z' or 'X', ..];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return e is UnauthorizedAccessException;
+        }
+    }
+
     // A list that is empty because it may not be read says so.
     private static int Listed(int status, Shell shell)
     {
@@ -173,7 +191,7 @@ internal sealed class TraceVerb : IVerb
                 interrupted = shell.Interrupted;
                 target?.Continue();
             },
-            ShouldEnd = () => interrupted.IsCancellationRequested || target?.HasEnded == true,
+            ShouldEnd = () => interrupted.IsCancellationRequested || target?.HasEnded == true || (options.Pid > 0 && !IsAlive(options.Pid)),
         });
         if (parse.GetValue(_explain) || parse.GetValue(_dryRun))
         {

@@ -105,5 +105,28 @@ public sealed class SafetyTests
         Assert.Contains($"sudo setcap {missing.ToLowerInvariant().Replace('|', ',')}=ep ", run.Error);
     }
 
+    [Fact]
+    public void Processes_that_are_not_there_are_told_and_those_that_go_end_the_trace()
+    {
+        Tools.NeedRoot();
+        CommandRun gone = CommandRun.Hachi("trace", "-p", "999999999", "-e", "BEGIN { }"), missing = CommandRun.Hachi("trace", "-c", "/no/such/program", "-e", "BEGIN { }");
+        Assert.Equal((2, 2), (gone.Status, missing.Status));
+        Assert.Contains("there is no process 999999999", gone.Error);
+        Assert.Contains("ended before it began (status 127)", missing.Error);
+        using Process work = Process.Start(new ProcessStartInfo(Workload.Program, ["sleep", "50"]))!;
+        CommandRun run = CommandRun.Hachi("trace", "-p", work.Id.ToString(CultureInfo.InvariantCulture), "-e", "BEGIN { @ = 7; } interval:s:60 { exit(); }");
+        Assert.Equal(0, run.Status);
+        Assert.Contains("@: 7", run.Text);
+        work.WaitForExit();
+    }
+
+    [Fact]
+    public void A_mistyped_probe_has_a_hint()
+    {
+        Tools.NeedRoot();
+        Assert.Contains("did you mean sys_enter_openat?", CommandRun.Hachi("trace", "--check", "-e", "tracepoint:syscalls:sys_enter_opnat { }").Error);
+        Assert.Contains("did you mean work_sleep?", CommandRun.Hachi("trace", "--check", "-e", $"uprobe:{Workload.Program}:work_slep {{ }}").Error);
+    }
+
     private static string[] Hachi => ["dotnet", Path.Combine(AppContext.BaseDirectory, "Hachi.Cli.dll")];
 }

@@ -106,7 +106,7 @@ internal sealed class ProbeExpander(Script script, TraceOptions options, IKernel
             if (isKernel && options.IsUnsafe)
                 return [target];
             if (settings["missing_probes"] == "error" && !target.HasWildcard && !(isKernel && hasOther))
-                diagnostics.Add(DiagnosticTable.TraceNoMatch.At(point.Span, info.Name, name));
+                diagnostics.Add(DiagnosticTable.TraceNoMatch.AtWithHint(point.Span, Near(target, function, facts) is { } near ? $"did you mean {near}?" : null, info.Name, name));
             else if (settings["missing_probes"] != "ignore")
                 diagnostics.Add(DiagnosticTable.TraceNoMatchSkipped.At(point.Span, info.Name, name));
             return [];
@@ -180,4 +180,9 @@ internal sealed class ProbeExpander(Script script, TraceOptions options, IKernel
             return new StructField(field.Name, named, field.Offset);
         return new StructField(field.Name, field.SizeBytes is 1 or 2 or 4 or 8 ? TraceType.Int(field.SizeBytes, field.IsSigned) : TraceType.ArrayOf(TraceType.Int(1, false), field.SizeBytes), field.Offset);
     }
+
+    // What else is in the same group or file: a name is more often mistyped than missing.
+    private static string? Near(ProbeTarget target, string function, IKernelFacts facts) =>
+        target.Kind is ProbeKind.Tracepoint or ProbeKind.Uprobe or ProbeKind.Uretprobe && !function.StartsWith("0x", StringComparison.Ordinal) && facts.Expand(target.Kind, target.Target, "*") is { } all
+            ? Nearest.To(function, all.Select(one => one.Name)) : null;
 }

@@ -191,13 +191,18 @@ internal sealed partial class ProgramLowering
     private Value Stack(TraceType type)
     {
         bool isUser = type.Kind == TypeKind.UserStack;
-        int id = _f.Call(Helper.GetStackid, _f.Context, _f.MapAddress(_object.Stacks), _f.Const(isUser ? 1 << 8 : 0));
-        if (!isUser)
-            return Word(type, _f.ZeroExtend(id, 4));
-        int pid = _f.ShiftRight(ProcessThread(false), _f.Const(32)), word = _f.Or(_f.ZeroExtend(id, 4), _f.ShiftLeft(pid, _f.Const(32)));
-        _stackHalves[(_f, word)] = (id, pid);
-        return Word(type, word);
+        int id = _f.ZeroExtend(StackNumber(isUser), 4);
+        return Word(type, isUser ? _f.Or(id, _f.ShiftLeft(_f.ShiftRight(ProcessThread(false), _f.Const(32)), _f.Const(32))) : id);
     }
+
+    // Two halves stored one by one: shorter than to join them, and the number need not be kept while the process is asked for.
+    private void UserStackInto(Place to)
+    {
+        _f.Store(4, to.Address, to.Offset, StackNumber(isUser: true));
+        _f.Store(4, to.Address, to.Offset + 4, _f.ShiftRight(ProcessThread(false), _f.Const(32)));
+    }
+
+    private int StackNumber(bool isUser) => _f.Call(Helper.GetStackid, _f.Context, _f.MapAddress(_object.Stacks), _f.Const(isUser ? 1 << 8 : 0));
 
     private Value UserSymbol(int address, Expr at)
     {

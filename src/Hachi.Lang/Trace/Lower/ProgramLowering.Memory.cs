@@ -176,6 +176,11 @@ internal sealed partial class ProgramLowering
         }
         if (value is CallExpr call && IntoPlace(call, type, to))
             return;
+        if (type.Kind == TypeKind.UserStack && value is NameExpr { Name: "ustack" or "__builtin_ustack" } or CallExpr { Name: "ustack" or "__builtin_ustack" })
+        {
+            UserStackInto(to);
+            return;
+        }
         if (value is NameExpr { Name: "comm" or "__builtin_comm" } && type.Kind == TypeKind.String)
         {
             CommInto(to, type.SizeBytes);
@@ -197,13 +202,6 @@ internal sealed partial class ProgramLowering
     {
         if (type.IsScalar)
         {
-            // Two halves are stored as they are: that is shorter than to join them.
-            if (type.SizeBytes == 8 && !value.IsPlace && _stackHalves.TryGetValue((_f, value.Id), out (int Low, int High) halves))
-            {
-                _f.Store(4, to.Address, to.Offset, halves.Low);
-                _f.Store(4, to.Address, to.Offset + 4, halves.High);
-                return;
-            }
             if (type.SizeBytes is 1 or 2 or 4 or 8)
                 _f.Store(type.SizeBytes, to.Address, to.Offset, ToWord(value, at));
             return;

@@ -20,8 +20,6 @@ internal sealed partial class ProgramLowering
     private readonly List<Diagnostic> _diagnostics;
     private readonly bool _hasScratch;
     private readonly int _index;
-    // Of what a user's stack is named by: the stack's number and the process.
-    private readonly Dictionary<(FunctionBuilder, int), (int Low, int High)> _stackHalves = [];
     private FunctionState _state;
     private FunctionBuilder _f;
 
