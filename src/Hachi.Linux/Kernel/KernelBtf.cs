@@ -43,6 +43,10 @@ public sealed class KernelBtf
         return null;
     }
 
+    /// <summary>Types in a folder that is laid out like /sys/kernel/btf; null where there are none.</summary>
+    internal static KernelBtf? TryOpenFolder(string folder) =>
+        TryOpen(out _, Path.Combine(folder, "vmlinux")) is { } kernel ? new KernelBtf(folder, kernel.Types) : null;
+
     /// <summary>The types of a module, which go on from the kernel's; null when it has none.</summary>
     public BtfTypes? Module(string name)
     {

@@ -40,7 +40,8 @@ public sealed unsafe partial class Map
     /// <param name="spec">What it is like.</param>
     /// <param name="types">The loaded types that its key and value types are numbers in; null for none.</param>
     /// <param name="ownTypeId">For a map whose value is a type of the kernel's (struct_ops): its number there; 0 for none.</param>
-    internal static Map Create(MapSpec spec, FileHandle? types, uint ownTypeId = 0)
+    /// <param name="module">The module whose type it is (Linux 6.9); null for the kernel's own.</param>
+    internal static Map Create(MapSpec spec, FileHandle? types, uint ownTypeId = 0, LoadedTypes? module = null)
     {
         ArgumentNullException.ThrowIfNull(spec);
         using Map? inner = spec.Inner is { } like ? Create(like, types) : null;
@@ -57,6 +58,7 @@ public sealed unsafe partial class Map
                 NumaNode = spec.NumaNode,
                 Extra = spec.Extra,
                 VmlinuxValueType = ownTypeId,
+                ValueTypeBtfFd = module?.Descriptor ?? 0,
             },
         };
         NameInto(attributes.Map.Name, spec.Name);
@@ -64,7 +66,8 @@ public sealed unsafe partial class Map
             attributes.Map.BtfFd = (uint)types.Descriptor;
         else if (types is not null && TakesTypes(spec.Type))
             (attributes.Map.BtfFd, attributes.Map.BtfKeyType, attributes.Map.BtfValueType) = ((uint)types.Descriptor, spec.KeyType, spec.ValueType);
-        int result = BpfSystem.Call(BpfCommand.MapCreate, ref attributes, 72);
+        // (An older kernel does not know of the module's types, and may only be told of them when they are needed.)
+        int result = BpfSystem.Call(BpfCommand.MapCreate, ref attributes, module is null ? 72 : 76);
         if (result == -(int)ErrorNumber.EINVAL && attributes.Map.BtfKeyType + attributes.Map.BtfValueType != 0)
         {
             // The kernel is pickier about types than about maps: better a map that bpftool shows as bytes than none.

@@ -57,7 +57,11 @@ public static class ObjectLoader
             LogLevel = options.LogLevel,
         };
         if (program.Type == ProgramType.StructOps)
-            return ProgramLoader.Load(StructOpsLayout.Prepare(program, functions, out uint type), around with { AttachBtfId = type });
+        {
+            program = StructOpsLayout.Prepare(program, functions, out uint type, out LoadedTypes? module);
+            using (module)
+                return ProgramLoader.Load(program, around with { AttachBtfId = type, AttachFd = module?.Descriptor ?? 0 });
+        }
         using AttachTarget target = AttachTarget.Find(program, options.Target);
         return ProgramLoader.Load(program, around with { AttachBtfId = target.TypeId, AttachFd = target.Descriptor });
     }

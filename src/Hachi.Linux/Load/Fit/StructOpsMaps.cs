@@ -40,7 +40,10 @@ internal static unsafe class StructOpsMaps
         StructOpsLayout layout = StructOpsLayout.Of(type);
         // The kernel asks for types of the program's, though it looks at its own only.
         using FileHandle? made = types is null ? LoadAnyTypes() : null;
-        return Map.Create(new MapSpec(name, MapType.StructOps, sizeof(uint), (uint)layout.ValueBytes, 1) { Flags = flags }, types ?? made, layout.ValueTypeId);
+        using LoadedTypes? module = layout.OpenModule();
+        if (module is not null)
+            flags |= (uint)MapFlags.VtypeBtfObjFd;
+        return Map.Create(new MapSpec(name, MapType.StructOps, sizeof(uint), (uint)layout.ValueBytes, 1) { Flags = flags }, types ?? made, layout.ValueTypeId, module);
     }
 
     private static StructOpsSpec SpecOf(MapSpec map, BtfTypes types)
