@@ -1,5 +1,7 @@
 using System.Text;
 using System.Text.Json;
+using Hachi.Linux;
+using Hachi.Linux.Attach;
 using Hachi.Linux.Load;
 using Hachi.Object;
 using Hachi.Uapi;
@@ -111,6 +113,61 @@ public sealed class KernelVerbTests
         JsonElement twin = JsonDocument.Parse(Tools.RunOk(bpftool, ["-j", "prog", "show", "id", id]).Text).RootElement;
         Assert.Equal(twin.GetProperty("uid").GetUInt32(), row.GetProperty("uid").GetUInt32());
         Assert.InRange(row.GetProperty("loaded_at").GetInt64() - twin.GetProperty("loaded_at").GetInt64(), -2, 2);
+    }
+
+    [Fact]
+    public void Iterators_are_pinned_and_maps_that_want_it_are_found_again()
+    {
+        Tools.NeedRoot();
+        using var pins = new PinMount();
+        string file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllBytes(file, Clang.Build("""
+                struct { __uint(type, 2); __type(key, u32); __type(value, u64); __uint(max_entries, 1); __uint(pinning, 1); } kept SEC(".maps");
+                struct meta { void *seq; u64 session, number; };
+                struct context { struct meta *meta; void *task; };
+                static long (*seq_write)(void *seq, const void *data, u32 length) = (void *)127;
+                SEC("iter/task") int each(struct context *ctx)
+                {
+                    u32 zero = 0; u64 *runs = map_lookup_elem(&kept, &zero); char mark = 'x';
+                    if (runs)
+                        *runs += 1;
+                    return ctx->task && seq_write(ctx->meta->seq, &mark, 1) < 0;
+                }
+                char _license[] SEC("license") = "GPL";
+                """));
+            // Only tried: nothing stays.
+            Assert.Equal((0, ""), Brief(CommandRun.Hachi("load", file, "--pin-maps", pins.Path)));
+            Assert.False(File.Exists(Path.Combine(pins.Path, "kept")));
+            var ids = new List<uint>();
+            foreach (string name in (string[])["one", "two"])
+            {
+                CommandRun run = CommandRun.Hachi("load", file, "--attach", "auto", "--pin", Path.Combine(pins.Path, name), "--pin-maps", pins.Path, "--json");
+                Assert.Equal((0, ""), Brief(run));
+                ids.Add(JsonDocument.Parse(run.Text).RootElement.GetProperty("maps")[0].GetProperty("id").GetUInt32());
+                Assert.Matches("^x+$", File.ReadAllText(Path.Combine(pins.Path, name, "link_each")));
+            }
+            Assert.Equal(ids[0], ids[1]);
+            Assert.Matches(@"^kept\[0\] = [1-9][0-9]*\n$", CommandRun.Hachi("map", "get", Path.Combine(pins.Path, "kept")).Text);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public void A_socket_map_is_a_place()
+    {
+        Tools.NeedRoot();
+        using LoadedObject loaded = ObjectParser.Parse(".license \"GPL\"\n.map sockets sockmap key 4 value 4 entries 2\n.program drop sk_msg section \"sk_msg\" attach sk_msg_verdict\n r0 = 0\n exit\n").Object!.Load();
+        Map map = loaded.Map("sockets");
+        Assert.True(Place.TryParse($"sockmap:{map.Id}", out Place? place, out string problem), problem);
+        using (Link link = loaded.Program("drop").Attach(place!))
+            Assert.Contains("on map sockets", link.Description);
+        Assert.Contains("takes sk_skb or sk_msg", Assert.Throws<BpfException>(() => Hachi.Linux.Load.Program.Load(ProgramType.Xdp, [new(0xb7, imm: 2), new(0x95)]).Attach(place!)).Message);
+        Assert.Equal("netns", Place.OfSection("sk_lookup")!.ToString());
     }
 
     [Fact]
