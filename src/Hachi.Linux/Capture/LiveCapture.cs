@@ -221,7 +221,7 @@ public sealed class LiveCapture : IDisposable
             {
                 if (_lanes.Length == 1)
                     lane[i].Attach(filters[i]);
-                lane[i].Start(_options.IsPromiscuous);
+                lane[i].Start();
                 if (_lanes.Length > 1)
                     group = lane[i].Join(group);
             }
@@ -237,35 +237,47 @@ public sealed class LiveCapture : IDisposable
     /// </summary>
     private KernelFilter[] MakeRings()
     {
-        for (int lane = 0; lane < _lanes.Length; lane++)
-            _lanes[lane] = new PacketRing[Devices.Count];
-        KernelFilter[] filters;
-        int rings = _lanes.Length * Devices.Count, next = -1;
         System.Runtime.ExceptionServices.ExceptionDispatchInfo? failure = null;
-        void MakeSome()
+        void Try(Action step)
         {
             try
             {
-                for (int i; (i = Interlocked.Increment(ref next)) < rings && failure is null;)
-                    _lanes[i / Devices.Count][i % Devices.Count] = new PacketRing(Devices[i % Devices.Count], i % Devices.Count, _options);
+                if (failure is null)
+                    step();
             }
-#pragma warning disable CA1031 // thrown on the caller's thread below
+#pragma warning disable CA1031 // thrown on the caller's thread below: what is wrong with a filter is told before what is not permitted
             catch (Exception e)
             {
-                failure = System.Runtime.ExceptionServices.ExceptionDispatchInfo.Capture(e);
+                failure ??= System.Runtime.ExceptionServices.ExceptionDispatchInfo.Capture(e);
             }
 #pragma warning restore CA1031
         }
+        var rings = new List<PacketRing>();
+        for (int lane = 0; lane < _lanes.Length; lane++)
+        {
+            _lanes[lane] = new PacketRing[Devices.Count];
+            for (int i = 0; i < Devices.Count; i++)
+                Try(() => rings.Add(_lanes[lane][i] = new PacketRing(Devices[i], i, _options)));
+        }
+        int next = -1;
+        void MakeSome()
+        {
+            for (int i; (i = Interlocked.Increment(ref next)) < rings.Count;)
+                Try(() => rings[i].Make(_options.LatencyMilliseconds));
+        }
         // (A thread is in the network namespace of the one that starts it.)
-        var makers = new Thread[Math.Min(rings, MakersMax)];
+        var makers = new Thread[Math.Min(rings.Count, MakersMax)];
         for (int i = 0; i < makers.Length; i++)
         {
             makers[i] = new Thread(MakeSome) { IsBackground = true, Name = "capture rings" };
             makers[i].Start();
         }
+        KernelFilter[] filters;
         try
         {
             filters = [.. Devices.Select(device => Make(device, _options.Filter))];
+            if (_options.IsPromiscuous)
+                rings.ForEach(ring => Try(ring.BePromiscuous));
         }
         finally
         {

@@ -17,7 +17,7 @@ internal sealed unsafe class PacketRing : IDisposable
     private const int ReserveBytes = 32;
 
     private readonly PacketSocket _socket;
-    private readonly RingMapping _mapping;
+    private RingMapping? _mapping;
     private readonly int _blockCount;
     private readonly int _snapLength;
     private readonly Lock _counting = new();
@@ -31,32 +31,35 @@ internal sealed unsafe class PacketRing : IDisposable
     private long _seen;
     private long _delivered;
 
-    /// <summary>Opens socket and ring; nothing arrives before <see cref="Start"/>.</summary>
+    /// <summary>Opens the socket; <see cref="Make"/> and then <see cref="Start"/> follow, and nothing arrives before.</summary>
     public PacketRing(CaptureDevice device, int number, LiveCaptureOptions options)
     {
         Device = device;
         Number = number;
         _snapLength = options.SnapLength;
+        _blockCount = Math.Max(2, (int)(((long)options.BufferBytes + BlockBytes - 1) / BlockBytes));
         _socket = new PacketSocket(device.IsCooked);
-        try
+    }
+
+    /// <summary>Makes the ring, which takes the kernel its time.</summary>
+    public void Make(int latencyMilliseconds)
+    {
+        _socket.AttachFilter(KernelFilter.RejectAll);
+        _mapping = _socket.MakeRing(new PacketAbi.RingRequest
         {
-            _socket.AttachFilter(KernelFilter.RejectAll);
-            _blockCount = Math.Max(2, (int)(((long)options.BufferBytes + BlockBytes - 1) / BlockBytes));
-            _mapping = _socket.MakeRing(new PacketAbi.RingRequest
-            {
-                BlockSize = BlockBytes,
-                BlockCount = (uint)_blockCount,
-                FrameSize = BlockBytes,
-                FrameCount = (uint)_blockCount,
-                RetireMilliseconds = (uint)Math.Max(1, options.LatencyMilliseconds),
-            }, ReserveBytes);
-        }
-        catch
-        {
-            _mapping?.Dispose();
-            _socket.Dispose();
-            throw;
-        }
+            BlockSize = BlockBytes,
+            BlockCount = (uint)_blockCount,
+            FrameSize = BlockBytes,
+            FrameCount = (uint)_blockCount,
+            RetireMilliseconds = (uint)Math.Max(1, latencyMilliseconds),
+        }, ReserveBytes);
+    }
+
+    /// <summary>The interface takes packets for everybody from now on. May be asked for while the ring is being made.</summary>
+    public void BePromiscuous()
+    {
+        if (Device.Index != 0)
+            _socket.SetPromiscuous(Device.Index);
     }
 
     /// <summary>The interface.</summary>
@@ -113,14 +116,12 @@ internal sealed unsafe class PacketRing : IDisposable
     }
 
     /// <summary>Starts to receive.</summary>
-    public void Start(bool isPromiscuous)
+    public void Start()
     {
         _socket.Bind(Device.Index);
         int error = _socket.TakeError();
         if (error != 0)
             throw new BpfException("bind(AF_PACKET)", error, error == (int)Uapi.ErrorNumber.ENETDOWN ? $"{Device.Name} is down (ip link set {Device.Name} up)" : null);
-        if (isPromiscuous && Device.Index != 0)
-            _socket.SetPromiscuous(Device.Index);
     }
 
     /// <summary>Shares the interface's packets with other sockets; see <see cref="PacketSocket.JoinFanout"/>.</summary>
@@ -166,7 +167,7 @@ internal sealed unsafe class PacketRing : IDisposable
     public bool DrainUnfinished(LivePacketHandler handler)
     {
         bool goesOn = true;
-        var block = (PacketAbi.Block*)(_mapping.Start + ((nint)_block * BlockBytes));
+        var block = (PacketAbi.Block*)(_mapping!.Start + ((nint)_block * BlockBytes));
         int count = Volatile.Read(ref block->PacketCount);
         if (_left > 0 || (Volatile.Read(ref block->Status) & PacketAbi.StatusUser) != 0 || count - _taken != Counters.Received - _seen)
             return true;
@@ -191,7 +192,7 @@ internal sealed unsafe class PacketRing : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _mapping.Dispose();
+        _mapping?.Dispose();
         _socket.Dispose();
     }
 
@@ -199,7 +200,7 @@ internal sealed unsafe class PacketRing : IDisposable
 
     private bool EnterBlock()
     {
-        var block = (PacketAbi.Block*)(_mapping.Start + ((nint)_block * BlockBytes));
+        var block = (PacketAbi.Block*)(_mapping!.Start + ((nint)_block * BlockBytes));
         while ((Volatile.Read(ref block->Status) & PacketAbi.StatusUser) != 0)
         {
             // Some may have been taken out before the block was handed over.
@@ -209,14 +210,14 @@ internal sealed unsafe class PacketRing : IDisposable
             if (_left > 0)
                 return true;
             LeaveBlock();
-            block = (PacketAbi.Block*)(_mapping.Start + ((nint)_block * BlockBytes));
+            block = (PacketAbi.Block*)(_mapping!.Start + ((nint)_block * BlockBytes));
         }
         return false;
     }
 
     private void LeaveBlock()
     {
-        var block = (PacketAbi.Block*)(_mapping.Start + ((nint)_block * BlockBytes));
+        var block = (PacketAbi.Block*)(_mapping!.Start + ((nint)_block * BlockBytes));
         Volatile.Write(ref block->Status, 0);
         _block = _block + 1 == _blockCount ? 0 : _block + 1;
     }
