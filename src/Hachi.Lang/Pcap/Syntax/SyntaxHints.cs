@@ -17,20 +17,51 @@ internal static class SyntaxHints
     /// <summary>What people write for what this language says in another way.</summary>
     private static readonly Dictionary<string, string> s_habits = new(StringComparer.OrdinalIgnoreCase)
     {
-        ["dns"] = "port 53", ["dhcp"] = "udp port 67 or udp port 68", ["tls"] = "tcp port 443", ["ssl"] = "tcp port 443", ["quic"] = "udp port 443", ["ping"] = "icmp or icmp6",
-        ["ipv4"] = "ip", ["ipv6"] = "ip6", ["icmpv6"] = "icmp6", ["dot1q"] = "vlan", ["syn"] = "tcp[tcpflags] & tcp-syn != 0", ["rst"] = "tcp[tcpflags] & tcp-rst != 0",
-        ["fin"] = "tcp[tcpflags] & tcp-fin != 0", ["ack"] = "tcp[tcpflags] & tcp-ack != 0", ["mac"] = "ether host 02:00:00:00:00:01", ["subnet"] = "net 10.0.0.0/8",
-        ["ports"] = "port in {80, 443}", ["length"] = "len", ["any"] = "",
+        ["dns"] = "port 53",
+        ["dhcp"] = "udp port 67 or udp port 68",
+        ["tls"] = "tcp port 443",
+        ["ssl"] = "tcp port 443",
+        ["quic"] = "udp port 443",
+        ["ping"] = "icmp or icmp6",
+        ["ipv4"] = "ip",
+        ["ipv6"] = "ip6",
+        ["icmpv6"] = "icmp6",
+        ["dot1q"] = "vlan",
+        ["syn"] = "tcp[tcpflags] & tcp-syn != 0",
+        ["rst"] = "tcp[tcpflags] & tcp-rst != 0",
+        ["fin"] = "tcp[tcpflags] & tcp-fin != 0",
+        ["ack"] = "tcp[tcpflags] & tcp-ack != 0",
+        ["mac"] = "ether host 02:00:00:00:00:01",
+        ["subnet"] = "net 10.0.0.0/8",
+        ["ports"] = "port in {80, 443}",
+        ["length"] = "len",
+        ["any"] = "",
     };
 
     /// <summary>Fields of display filters (Wireshark's) and what a capture filter says for them.</summary>
     private static readonly Dictionary<string, string> s_display = new(StringComparer.OrdinalIgnoreCase)
     {
-        ["ip.addr"] = "host 10.0.0.1", ["ip.src"] = "src host 10.0.0.1", ["ip.dst"] = "dst host 10.0.0.1", ["ipv6.addr"] = "host 2001:db8::1", ["ip.proto"] = "ip proto 17",
-        ["tcp.port"] = "tcp port 80", ["tcp.srcport"] = "tcp src port 80", ["tcp.dstport"] = "tcp dst port 80", ["udp.port"] = "udp port 53", ["udp.srcport"] = "udp src port 53",
-        ["udp.dstport"] = "udp dst port 53", ["eth.addr"] = "ether host 02:00:00:00:00:01", ["eth.src"] = "ether src 02:00:00:00:00:01", ["eth.dst"] = "ether dst 02:00:00:00:00:01",
-        ["eth.type"] = "ether proto 0x88cc", ["frame.len"] = "len > 100", ["vlan.id"] = "vlan 100", ["tcp.flags"] = "tcp[tcpflags] & tcp-syn != 0",
-        ["tcp.flags.syn"] = "tcp[tcpflags] & tcp-syn != 0", ["tcp.flags.reset"] = "tcp[tcpflags] & tcp-rst != 0", ["icmp.type"] = "icmp[icmptype] = icmp-echo",
+        ["ip.addr"] = "host 10.0.0.1",
+        ["ip.src"] = "src host 10.0.0.1",
+        ["ip.dst"] = "dst host 10.0.0.1",
+        ["ipv6.addr"] = "host 2001:db8::1",
+        ["ip.proto"] = "ip proto 17",
+        ["tcp.port"] = "tcp port 80",
+        ["tcp.srcport"] = "tcp src port 80",
+        ["tcp.dstport"] = "tcp dst port 80",
+        ["udp.port"] = "udp port 53",
+        ["udp.srcport"] = "udp src port 53",
+        ["udp.dstport"] = "udp dst port 53",
+        ["eth.addr"] = "ether host 02:00:00:00:00:01",
+        ["eth.src"] = "ether src 02:00:00:00:00:01",
+        ["eth.dst"] = "ether dst 02:00:00:00:00:01",
+        ["eth.type"] = "ether proto 0x88cc",
+        ["frame.len"] = "len > 100",
+        ["vlan.id"] = "vlan 100",
+        ["tcp.flags"] = "tcp[tcpflags] & tcp-syn != 0",
+        ["tcp.flags.syn"] = "tcp[tcpflags] & tcp-syn != 0",
+        ["tcp.flags.reset"] = "tcp[tcpflags] & tcp-rst != 0",
+        ["icmp.type"] = "icmp[icmptype] = icmp-echo",
     };
 
     /// <summary>A hint for the word that has no place where it stands, or null.</summary>

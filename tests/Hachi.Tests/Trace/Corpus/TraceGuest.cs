@@ -60,7 +60,7 @@ internal static class TraceGuest
                 file.SetLength(8 << 20);
             ToolResult run = Tools.Run("timeout",
                 [patienceSeconds.ToString(CultureInfo.InvariantCulture), qemu, "-accel", "tcg", "-M", "pc", "-cpu", "max", "-smp", "1", "-m", peer is null ? "640" : "1200", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-                 "-serial", "file:" + Path.Combine(folder, "console"), "-serial", "stdio", "-drive", $"if=none,id=disk,format=raw,file={disk}", "-device", "nvme,drive=disk,serial=1", "-kernel", kernel.Image, "-initrd", initrd, "-append", "console=ttyS0 panic=-1 quiet"], timeoutSeconds: patienceSeconds + 30);
+                 "-serial", "file:" + Path.Combine(folder, "console"), "-serial", "stdio", "-drive", $"if=none,id=disk,format=raw,file={disk}", "-device", "nvme,drive=disk,serial=1", "-kernel", kernel.Image, "-initrd", initrd, "-append", "console=ttyS0 panic=-1 quiet no_timer_check"], timeoutSeconds: patienceSeconds + 30);
             if (Environment.GetEnvironmentVariable("HACHI_KEEP") is not null)
                 File.WriteAllText(Path.Combine(root, "port"), run.Text);
             return run.Text.Length > 0 ? run.Text : throw new InvalidOperationException(run.Error + File.ReadAllText(Path.Combine(folder, "console")));
