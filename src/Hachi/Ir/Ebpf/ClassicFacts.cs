@@ -4,7 +4,7 @@ using static Hachi.Isa.ClassicOpcode;
 namespace Hachi.Ir.Ebpf;
 
 /// <summary>
-/// What holds before each instruction of a classic program, on every way to it: how large A, X and the words of memory can be, what has been written,
+/// What holds before each instruction of a classic program, on every way to it: how large A, X and the words of memory can be as far as the kernel's verifier follows, what has been written,
 /// how many bytes of the packet have been looked at from its start and from X.
 /// </summary>
 internal sealed class ClassicFacts
@@ -170,9 +170,7 @@ internal sealed class ClassicFacts
             Or or Xor => Fill(a) | Fill((uint)b),
             Lsh when !byX && b < 32 => (ulong)a << (int)b,
             Rsh when !byX && b < 32 => a >> (int)b,
-            Rsh or Div => a,
-            Mod when !byX && b > 0 => Math.Min(a, b - 1),
-            _ => uint.MaxValue,
+            _ => uint.MaxValue, // of quotients, remainders and shifts by X the kernel's verifier knows nothing
         };
         return greatest > uint.MaxValue ? uint.MaxValue : (uint)greatest;
     }

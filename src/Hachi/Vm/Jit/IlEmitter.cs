@@ -148,6 +148,8 @@ internal sealed class IlEmitter
     private void EmitCompare(in IrBlock block, IlFacts facts, Label target, bool sense)
     {
         _values.Push(block.A, facts);
+        if (_f.IsConst(block.B, out uint k) && k <= 1 && block.Compare != IrCompare.Set && IlHelpers.IsRotation(_f, block.A))
+            IlHelpers.Settle(_il);
         _values.Push(block.B, facts);
         switch (block.Compare)
         {

@@ -36,6 +36,8 @@ internal static class IlSets
     private static void EmitInterval(ILGenerator il, LocalBuilder word, uint lo, uint hi, Label inside)
     {
         il.Emit(OpCodes.Ldloc, word);
+        if (lo == hi && lo <= 1)
+            IlHelpers.Settle(il); // (the word may be a rotation)
         il.Emit(OpCodes.Ldc_I4, (int)lo);
         if (lo == hi)
         {

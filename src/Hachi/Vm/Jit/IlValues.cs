@@ -249,6 +249,8 @@ internal sealed class IlValues
         if (facts.IsDivisible(divisor))
             return;
         Push(divisor, facts);
+        if (IlHelpers.IsRotation(_f, divisor))
+            IlHelpers.Settle(_il);
         _il.Emit(OpCodes.Brfalse, Reject);
         facts.SetDivisible(divisor);
     }

@@ -158,6 +158,9 @@ internal sealed partial class EbpfIlEmitter
         bool wide = compare >= IrCompare.Eq64 && !(_isNarrow[a] && _isNarrow[b] && compare < IrCompare.SGt64);
         IrCompare kind = compare >= IrCompare.Eq64 ? compare - (IrCompare.Eq64 - IrCompare.Eq) : compare;
         Push(a, wide);
+        if (_f.Values[b] is { Op: IrOp.Const } limit && IlHelpers.IsRotation(_f, a)
+            && (wide ? (long)limit.Imm : (int)(uint)limit.Imm) is var word && (word is 0 or 1 ? kind != IrCompare.Set : word == -1 && kind == IrCompare.SGt))
+            IlHelpers.Settle(_il);
         if (kind == IrCompare.Eq && _f.Values[b] is { Op: IrOp.Const, Imm: 0 })
         {
             _il.Emit(holds ? OpCodes.Brfalse : OpCodes.Brtrue, target);
