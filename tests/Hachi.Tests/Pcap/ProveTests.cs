@@ -186,6 +186,7 @@ public sealed class ProveTests
     [InlineData("anyvlan (tcp port 80 and host 10.0.0.1)")]
     [InlineData("src net 192.168.0.0/16 or 1 <= 1")] // a comparison of two constants once sent jump threading back to the entry
     [InlineData("not (vxlan and arp or ether dst host ff:ff:ff:ff:ff:ff or arp) and multicast")] // a comparison of two values that goes one way on one edge and the other on another
+    [InlineData("ip proto 2 or (host 10.0.0.3 or host 10.0.0.1 or host 10.0.0.2 or net 10.0 or host 10.0.0.3) or host 10.0.0.0 or host 10.0.0.0 or host 10.0.0.3 or (host 10.0.0.0 or host 10.0.0.1 or host 10.0.0.1 or host 10.0.0.0 or host 10.0.0.0 or host 10.0.0.2)")] // the same set four times, twice on either side: shared crosswise
     public void Arithmetic_and_moving_offsets_are_proved(string expression)
     {
         foreach (bool optimise in (bool[])[true, false])

@@ -10,6 +10,8 @@ internal sealed class Searches
     private BlockOrder _order = null!;
     private readonly Dominators _dominators = new();
     private readonly List<int> _members = [];
+    private readonly Stack<int> _open = [];
+    private bool[] _seen = new bool[64];
 
     /// <summary>Runs the pass; true when something changed.</summary>
     /// <param name="f">The function.</param>
@@ -44,12 +46,38 @@ internal sealed class Searches
                 IrBlock test = f.Blocks[parting];
                 if (test.End != IrEnd.Branch || !IsOnly(test.True, parting) || !IsOnly(test.False, parting))
                     continue;
+                // Pairs may lie crosswise: no way may lead back to a search that was passed.
+                if (Reaches(f, x.False, _members[j]) || Reaches(f, y.False, _members[i]))
+                    continue;
                 bool xWhenTrue = _dominators.Dominates(test.True, _members[i]);
                 int again = f.NewBlock();
                 f.Branch(again, test.Compare, test.A, test.B, xWhenTrue ? x.False : y.False, xWhenTrue ? y.False : x.False, test.Origin);
                 f.Blocks[_members[i]].False = f.Blocks[_members[j]].False = again;
             }
         }
+    }
+
+    private bool Reaches(IrFunction f, int from, int target)
+    {
+        if (_seen.Length < f.BlockCount)
+            _seen = new bool[f.BlockCount * 2];
+        Array.Clear(_seen, 0, f.BlockCount);
+        _open.Clear();
+        _open.Push(from);
+        while (_open.TryPop(out int block))
+        {
+            if (block == target)
+                return true;
+            if (_seen[block])
+                continue;
+            _seen[block] = true;
+            ref IrBlock b = ref f.Blocks[block];
+            if (b.End is IrEnd.Goto or IrEnd.Branch or IrEnd.Member)
+                _open.Push(b.True);
+            if (b.End is IrEnd.Branch or IrEnd.Member)
+                _open.Push(b.False);
+        }
+        return false;
     }
 
     private bool IsOnly(int block, int pred) => _order.Preds[block] == 1 && _dominators[block] == pred;
