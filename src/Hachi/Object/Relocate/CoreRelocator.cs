@@ -70,7 +70,8 @@ public static class CoreRelocator
             if (diagnostics.Count >= Limits.DiagnosticsMax)
                 break;
             CoreAnswer answer = resolver.Resolve(relocation);
-            string? wrong = answer.Wrong ?? ((uint)relocation.Slot < (uint)insns.Length ? InsnPatch.Apply(insns, relocation.Slot, answer) : "there is no such instruction");
+            string? poisoned = null;
+            string? wrong = answer.Wrong ?? ((uint)relocation.Slot < (uint)insns.Length ? InsnPatch.Apply(insns, relocation.Slot, answer, out poisoned) : "there is no such instruction");
             if (wrong is not null)
             {
                 string what = $"{CoreNames.Of(relocation.Kind)} of {(answer.Text.Length > 0 ? answer.Text : $"type {relocation.Type}")}";
@@ -79,7 +80,9 @@ public static class CoreRelocator
             }
             if (answer.IsMissing)
                 diagnostics.Add(DiagnosticTable.CoreMissing.At(default, program.Name, relocation.Slot, answer.Text));
-            changes.Add(new CoreChange(index, relocation.Slot, relocation.Kind, answer.Text, answer.Local.Value, answer.Target.Value, answer.IsMissing));
+            else if (poisoned is not null)
+                diagnostics.Add(DiagnosticTable.CoreUnfit.At(default, program.Name, relocation.Slot, answer.Text, poisoned));
+            changes.Add(new CoreChange(index, relocation.Slot, relocation.Kind, answer.Text, answer.Local.Value, answer.Target.Value, answer.IsMissing || poisoned is not null));
         }
         return program with { Insns = [.. insns], CoreRelocations = [] };
     }

@@ -23,8 +23,13 @@ internal static class InsnPatch
     }
 
     /// <summary>Fills in a relocation; says what is wrong, or null.</summary>
-    public static string? Apply(Span<Insn> insns, int slot, CoreAnswer answer)
+    /// <param name="insns">The program.</param>
+    /// <param name="slot">The instruction.</param>
+    /// <param name="answer">What the kernel's types say.</param>
+    /// <param name="poisoned">Why the instruction became the call that is none although the kernel has the field; null where it did not.</param>
+    public static string? Apply(Span<Insn> insns, int slot, CoreAnswer answer, out string? poisoned)
     {
+        poisoned = null;
         if (answer.IsMissing)
         {
             Poison(insns, slot);
@@ -40,6 +45,12 @@ internal static class InsnPatch
                 insns[slot] = insn with { Imm = (int)target.Value };
                 return null;
             case Opcode.Ldx or Opcode.St or Opcode.Stx:
+                if (answer.Local.FieldBytes != answer.Target.FieldBytes && !answer.IsResizable)
+                {
+                    poisoned = $"the field has {Size(answer.Target)} in the kernel and {Size(own)} in the object, and is neither a pointer nor unsigned in both";
+                    Poison(insns, slot);
+                    return null;
+                }
                 return Access(ref insns[slot], answer);
             case Opcode.Ld when insn.IsWide && slot + 1 < insns.Length && insn.Src == 0 && insns[slot + 1].Opcode == 0:
                 ulong wide = (ulong)Insn.WideImm(insn, insns[slot + 1]);
@@ -63,8 +74,6 @@ internal static class InsnPatch
         int opcode = insn.Opcode;
         if (own.FieldBytes != target.FieldBytes)
         {
-            if (!answer.IsResizable)
-                return $"the field has {target.FieldBytes} bytes in the kernel and {own.FieldBytes} in the object, and is neither a pointer nor unsigned in both";
             if (Opcode.SizeOf(opcode) != own.FieldBytes || SizeBits(target.FieldBytes) is not { } size)
                 return $"an access of {Opcode.SizeOf(opcode)} bytes to a field of {own.FieldBytes} bytes, which has {target.FieldBytes} in the kernel";
             opcode = opcode & ~Opcode.SizeMask | size;
@@ -72,6 +81,8 @@ internal static class InsnPatch
         insn = insn with { Opcode = (byte)opcode, Offset = (short)target.Value };
         return null;
     }
+
+    private static string Size(in PathValue field) => field.FieldBytes == 0 ? "some bits" : $"{field.FieldBytes} bytes";
 
     private static int? SizeBits(uint bytes) => bytes switch { 1 => Opcode.B, 2 => Opcode.H, 4 => Opcode.W, 8 => Opcode.Dw, _ => null };
 
