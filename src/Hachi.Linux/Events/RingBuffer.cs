@@ -41,6 +41,9 @@ public sealed unsafe class RingBuffer : IDisposable
     /// <summary>Bytes that are written and not given back yet.</summary>
     public long PendingBytes => (long)(Volatile.Read(ref *(ulong*)_producer.Address) - Volatile.Read(ref *(ulong*)_consumer.Address));
 
+    /// <summary>What it holds, bytes: the map's entries.</summary>
+    internal long Capacity => (long)_mask + 1;
+
     internal bool IsStopped => _isStopped;
 
     /// <summary>Hands over what is there, and does not wait.</summary>

@@ -28,6 +28,7 @@ public sealed class TraceRun : IDisposable
     private readonly System.Collections.Concurrent.ConcurrentQueue<string> _signals = new();
     private readonly TextWriter _errors;
     private long _nextLook, _nextDrawing;
+    private ReaderPace _pace;
 
     /// <summary>Loads an object; nothing is attached yet.</summary>
     /// <param name="bpf">The object.</param>
@@ -156,7 +157,9 @@ public sealed class TraceRun : IDisposable
                 _due[i] = Math.Max(_due[i] + _clocks[i].PeriodTicks, now - _clocks[i].PeriodTicks);
             }
         RunSignals();
+        long found = _ring?.PendingBytes ?? 0;
         int count = Drain();
+        bool rests = _ring is not null && _pace.WantsRest(count, found, _ring.Capacity, now);
         _actions.Warn();
         if (count < BatchRecords)
             _actions.Flush();
@@ -170,7 +173,11 @@ public sealed class TraceRun : IDisposable
             _nextLook = now + Stopwatch.Frequency;
             LookForLost();
         }
-        if (count > 0 || _actions.HasEnded || endsAtOnce)
+        if (_actions.HasEnded || endsAtOnce)
+            return;
+        if (rests)
+            Thread.Sleep(ReaderPace.Rest);
+        if (count > 0)
             return;
         // What a traced process maps changes while it starts.
         if (_options.Pid > 0 || _options.Target > 0)
