@@ -112,14 +112,13 @@ internal sealed class TraceVerb : IVerb
             Parameters = [.. rest.Where(word => !word.StartsWith("--", StringComparison.Ordinal))],
             Named = Named(rest, target),
             IsUnsafe = parse.GetValue(_unsafe),
+            TellsErrors = parse.GetValue(_errors),
             Pid = pid,
             ChildPid = target?.Pid ?? 0,
             ProbeFilter = parse.GetValue(_filter),
             Settings = SettingsOfEnvironment(),
             Name = name,
         };
-        if (parse.GetValue(_errors))
-            shell.Error.WriteLine("hachi: -k: what helpers return is not told; a string that could not be read prints as <fault>, and full maps are told always");
         TraceCompilation made = TraceCompiler.Compile(text, options, facts);
         foreach (Diagnostic diagnostic in made.Diagnostics)
             if (diagnostic.Severity == Severity.Error || (diagnostic.Severity == Severity.Warning && !parse.GetValue(_noWarnings)))

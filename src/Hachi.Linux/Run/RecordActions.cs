@@ -5,6 +5,7 @@ using Hachi.Captures;
 using Hachi.Linux.Events;
 using Hachi.Linux.Load;
 using Hachi.Object.Plan;
+using Hachi.Uapi;
 
 namespace Hachi.Linux.Run;
 
@@ -111,7 +112,7 @@ internal sealed partial class RecordActions : IDisposable
                 HasEnded = true;
                 break;
             case PlanAction.Packet: _packets.Write(known.Format, _values.TimeOf(ValueReader.Word(record, known.Fields[0].Offset)), ValueReader.Buffer(record[known.Fields[1].Offset..], known.Fields[1].Type), _errors); break;
-            case PlanAction.HelperError: Said("WARNING", "helper_error", known, "a helper failed"); break;
+            case PlanAction.HelperError: TellHelper(known, Argument(known, record, 0)); break;
         }
     }
 
@@ -167,6 +168,26 @@ internal sealed partial class RecordActions : IDisposable
         else
             _errors.Write($"{known.Place}: {word}: {text}\n");
         _errors.Flush();
+    }
+
+    // The format is the helper's name, then the script's line and marks under the place.
+    private void TellHelper(PlanEvent known, long result)
+    {
+        string[] parts = known.Format.Split('\n', 2);
+        string message = (parts[0], (ErrorNumber)(-result)) switch
+        {
+            ("map_lookup_elem", _) => "Can't lookup map element because it does not exist.",
+            ("map_delete_elem", ErrorNumber.ENOENT) => "Can't delete map element because it does not exist.",
+            _ => System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage((int)-result),
+        };
+        if (!IsJson)
+        {
+            Said("WARNING", "", known, string.Create(CultureInfo.InvariantCulture, $"{message}\nAdditional Info - helper: {parts[0]}, retcode: {result}\n{parts[^1]}"));
+            return;
+        }
+        string[] place = known.Place.Split(':');
+        _output.Write(string.Create(CultureInfo.InvariantCulture,
+            $"{{\"type\": \"helper_error\", \"msg\": {ValueText.Quote(message)}, \"helper\": \"{parts[0]}\", \"retcode\": {result}, \"filename\": {ValueText.Quote(string.Join(':', place[..^2]))}, \"line\": {place[^2]}, \"col\": {place[^1].Split('-')[0]}}}\n"));
     }
 
     private static long Argument(PlanEvent known, ReadOnlySpan<byte> record, int index) =>

@@ -56,6 +56,20 @@ public sealed class OutputTests
     }
 
     [Fact]
+    public void What_helpers_could_not_do_is_told_when_asked()
+    {
+        Tools.NeedRoot();
+        const string Script = "BEGIN { @[1] = 1; $a = @[2]; $b = kstr(8); delete(@, 3); }";
+        CommandRun told = CommandRun.Hachi("trace", "-q", "-k", "-e", Script), silent = CommandRun.Hachi("trace", "-q", "-e", Script), json = CommandRun.Hachi("trace", "-q", "-k", "-f", "json", "-e", Script);
+        Assert.Equal(
+            $"stdin:1:24-28: WARNING: Can't lookup map element because it does not exist.\nAdditional Info - helper: map_lookup_elem, retcode: 0\n{Script}\n{new string(' ', 23)}~~~~\n" +
+            $"stdin:1:35-42: WARNING: Numerical result out of range\nAdditional Info - helper: probe_read_kernel_str, retcode: -34\n{Script}\n{new string(' ', 34)}~~~~~~~\n" +
+            $"stdin:1:44-56: WARNING: Can't delete map element because it does not exist.\nAdditional Info - helper: map_delete_elem, retcode: -2\n{Script}\n{new string(' ', 43)}~~~~~~~~~~~~\n", told.Error);
+        Assert.Equal(("", "\n@[1]: 1\n"), (silent.Error, silent.Text));
+        Assert.Contains("{\"type\": \"helper_error\", \"msg\": \"Numerical result out of range\", \"helper\": \"probe_read_kernel_str\", \"retcode\": -34, \"filename\": \"stdin\", \"line\": 1, \"col\": 35}\n", json.Text);
+    }
+
+    [Fact]
     public void A_full_map_is_told()
     {
         Tools.NeedRoot();

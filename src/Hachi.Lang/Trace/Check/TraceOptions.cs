@@ -12,6 +12,9 @@ public sealed record TraceOptions
     /// <summary>Whether functions that change the system are allowed (<c>--unsafe</c>). It is asked again at run time.</summary>
     public bool IsUnsafe { get; init; }
 
+    /// <summary>Whether what helper functions could not do is told, with the place (<c>-k</c>).</summary>
+    public bool TellsErrors { get; init; }
+
     /// <summary>The process that alone is traced, or 0 for all (<c>-p</c>).</summary>
     public int Pid { get; init; }
 

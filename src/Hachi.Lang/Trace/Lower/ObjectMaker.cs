@@ -202,6 +202,14 @@ internal sealed class ObjectMaker(CheckedScript script, IKernelFacts facts, List
         return offset;
     }
 
+    /// <summary>The line that a span begins in, and marks under the span.</summary>
+    public string Excerpt(TextSpan span)
+    {
+        int start = span.Start == 0 ? 0 : Script.Text.LastIndexOf('\n', span.Start - 1) + 1, end = Script.Text.IndexOf('\n', span.Start);
+        string line = Script.Text[start..(end < 0 ? Script.Text.Length : end)];
+        return $"{line}\n{new string(' ', span.Start - start)}{new string('~', Math.Max(1, Math.Min(span.End - start, line.Length) - (span.Start - start)))}";
+    }
+
     private string Place(TextSpan span)
     {
         int line = 1, start = 0;

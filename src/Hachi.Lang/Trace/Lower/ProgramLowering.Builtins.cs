@@ -202,7 +202,7 @@ internal sealed partial class ProgramLowering
         _f.Store(4, to.Address, to.Offset + 4, _f.ShiftRight(ProcessThread(false), _f.Const(32)));
     }
 
-    private int StackNumber(bool isUser) => _f.Call(Helper.GetStackid, _f.Context, _f.MapAddress(_object.Stacks), _f.Const(isUser ? 1 << 8 : 0));
+    private int StackNumber(bool isUser) => Told(Helper.GetStackid, _f.Context, _f.MapAddress(_object.Stacks), _f.Const(isUser ? 1 << 8 : 0));
 
     private Value UserSymbol(int address, Expr at)
     {

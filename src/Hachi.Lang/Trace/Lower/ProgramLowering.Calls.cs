@@ -77,7 +77,7 @@ internal sealed partial class ProgramLowering
         MapInfo map = _script.Maps[name];
         int index = _object.MapOf(name);
         if (keys is not null)
-            return _f.Compare(CompareOp.Jeq, _f.Call(Helper.MapDeleteElem, _f.MapAddress(index), AddressOf(Key(map, keys, call))), _f.Const(0));
+            return _f.Compare(CompareOp.Jeq, Told(Helper.MapDeleteElem, _f.MapAddress(index), AddressOf(Key(map, keys, call))), _f.Const(0));
         // A map with one value is never empty: it is set to zeros.
         if (!IsPerCpu(index))
             Zero(new Place(_f.MapValueAddress(index), 0, AddressSpace.Own), map.Value.SizeBytes);
@@ -143,7 +143,7 @@ internal sealed partial class ProgramLowering
         if (NeedsScratch)
             return;
         int from = source.IsPlace ? AddressOf(source.Place) : source.Id;
-        int result = _f.Call(isUser ? Helper.ProbeReadUserStr : Helper.ProbeReadKernelStr, AddressOf(to), size, from);
+        int result = Told(isUser ? Helper.ProbeReadUserStr : Helper.ProbeReadKernelStr, AddressOf(to), size, from);
         // A string that could not be read is marked: one byte that no text has, and nothing behind it.
         int failed = _f.NewBlock(), end = _f.NewBlock();
         _f.Branch(CompareOp.Jslt, result, _f.Const(0), failed, end);
@@ -170,7 +170,7 @@ internal sealed partial class ProgramLowering
             return;
         int from = source.IsPlace ? AddressOf(source.Place) : source.Id;
         bool isUser = IsUser(source.IsPlace ? source.Place.Space : source.Type.Space) && !(source.IsPlace && source.Place.Space == AddressSpace.Own);
-        _f.Call(isUser ? Helper.ProbeReadUser : Helper.ProbeReadKernel, AddressOf(Shifted(to, 8)), size, from);
+        Told(isUser ? Helper.ProbeReadUser : Helper.ProbeReadKernel, AddressOf(Shifted(to, 8)), size, from);
     }
 
     // Four bytes with the family (AF_INET or AF_INET6), then the address.

@@ -35,7 +35,7 @@ internal sealed partial class ProgramLowering
             case "zero": SendMap(PlanAction.Zero, call, ((MapExpr)call.Args[0]).Name); return true;
             case "join": Join(call); return true;
             case "signal" or "signal_thread":
-                _f.Call(Plain(call.Name) == "signal" ? Helper.SendSignal : Helper.SendSignalThread, SignalNumber(call.Args[0]));
+                Told(Plain(call.Name) == "signal" ? Helper.SendSignal : Helper.SendSignalThread, SignalNumber(call.Args[0]));
                 return true;
             case "override":
                 _f.Call(Helper.OverrideReturn, _f.Context, Scalar(call.Args[0]));
@@ -209,6 +209,42 @@ internal sealed partial class ProgramLowering
         }
         _f.Goto(end);
         _f.Start(end);
+        Submit(record, done);
+    }
+
+    // What helper functions could not do, told with its place when that is asked for (-k); otherwise nothing is added to the program.
+
+    /// <summary>Calls a helper that returns a negative error number.</summary>
+    private int Told(Helper helper, params ReadOnlySpan<int> arguments)
+    {
+        int result = _f.Call(helper, arguments);
+        if (!_script.Options.TellsErrors)
+            return result;
+        int failed = _f.NewBlock(), end = _f.NewBlock();
+        _f.Branch(CompareOp.Jslt, result, _f.Const(0), failed, end);
+        _f.Start(failed);
+        Tell(helper, _at, result);
+        _f.Goto(end);
+        _f.Start(end);
+        return result;
+    }
+
+    // As scripts' users know it: without the prefix.
+    private static string NameOf(Helper helper) => HelperTable.Find((int)helper)?.Name["bpf_".Length..] ?? helper.ToString();
+
+    /// <summary>An entry that is read and is not there: its value is taken as zeros.</summary>
+    private void TellMissing(Node at)
+    {
+        if (_script.Options.TellsErrors)
+            Tell(Helper.MapLookupElem, at, _f.Const(0));
+    }
+
+    private void Tell(Helper helper, Node at, int result)
+    {
+        string excerpt = _object.Excerpt(at.Span);
+        int bytes = HeaderBytes + 8, number = _object.AddEvent(PlanAction.HelperError, $"{NameOf(helper)}\n{excerpt}", bytes, [new PlanField(HeaderBytes, PlanTypes.Of(TraceType.Int(8, true), _script.Types))], -1, at.Span);
+        int done = Reserve(bytes, number, out Place record);
+        _f.Store(8, record.Address, HeaderBytes, result);
         Submit(record, done);
     }
 }

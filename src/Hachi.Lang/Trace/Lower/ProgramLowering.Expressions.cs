@@ -11,6 +11,15 @@ internal sealed partial class ProgramLowering
 {
     private Value Lower(Expr value)
     {
+        Node outer = _at;
+        _at = value;
+        Value result = LowerHere(value);
+        _at = outer;
+        return result;
+    }
+
+    private Value LowerHere(Expr value)
+    {
         ExprInfo info = _script[value];
         if (info.Number is long number && info.Type.IsScalar && value is not BlockExpr { Statements.Count: > 0 })
             return Word(info.Type, _f.Const(number));

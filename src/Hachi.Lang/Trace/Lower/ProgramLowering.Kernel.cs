@@ -81,7 +81,7 @@ internal sealed partial class ProgramLowering
         Value path = Lower(call.Args[0]);
         Zero(to, type.SizeBytes);
         if (!NeedsScratch)
-            _f.Call(Helper.DPath, path.IsPlace ? AddressOf(path.Place) : path.Id, AddressOf(to), _f.Const(type.SizeBytes));
+            Told(Helper.DPath, path.IsPlace ? AddressOf(path.Place) : path.Id, AddressOf(to), _f.Const(type.SizeBytes));
     }
 
     /// <summary>Where a variable of the kernel lies that each processor has: its offset and the processor's base (0 where there is no such processor).</summary>
@@ -115,7 +115,7 @@ internal sealed partial class ProgramLowering
         Place frames = Temp(bytes, call);
         if (NeedsScratch)
             return _f.Const(0);
-        int size = _f.Call(Helper.GetStack, _f.Context, AddressOf(frames), _f.Const(bytes), _f.Const(type.Kind == TypeKind.UserStack ? 1 << 8 : 0));
+        int size = Told(Helper.GetStack, _f.Context, AddressOf(frames), _f.Const(bytes), _f.Const(type.Kind == TypeKind.UserStack ? 1 << 8 : 0));
         return _f.Select(CompareOp.Jslt, size, _f.Const(0), _f.Const(0), _f.ShiftRight(size, _f.Const(3)));
     }
 

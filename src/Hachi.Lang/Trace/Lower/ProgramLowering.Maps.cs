@@ -60,6 +60,7 @@ internal sealed partial class ProgramLowering
             _f.Goto(end);
             _f.Start(miss);
             _f.Write(result, _f.Const(0));
+            TellMissing(target);
             _f.Goto(end);
             _f.Start(end);
             return Word(map.Value, _f.Read(result));
@@ -71,6 +72,7 @@ internal sealed partial class ProgramLowering
         _f.Goto(end);
         _f.Start(miss);
         Zero(copy, map.Value.SizeBytes);
+        TellMissing(target);
         _f.Goto(end);
         _f.Start(end);
         return At(map.Value, copy);

@@ -115,8 +115,7 @@ internal sealed partial class ProgramLowering
             }
             return;
         }
-        Helper helper = IsUser(from.Space) ? Helper.ProbeReadUser : Helper.ProbeReadKernel;
-        _f.Call(helper, AddressOf(to), _f.Const(bytes), AddressOf(from));
+        Told(IsUser(from.Space) ? Helper.ProbeReadUser : Helper.ProbeReadKernel, AddressOf(to), _f.Const(bytes), AddressOf(from));
     }
 
     /// <summary>Whether an address is one of the traced process.</summary>
@@ -143,7 +142,14 @@ internal sealed partial class ProgramLowering
     private int Extend(int value, TraceType type, int size) => type.IsSigned && size < 8 ? _f.SignExtend(value, size) : value;
 
     /// <summary>The value of an expression as one word.</summary>
-    private int Scalar(Expr value) => ToWord(Lower(value), value);
+    private int Scalar(Expr value)
+    {
+        Node outer = _at;
+        _at = value;
+        int word = ToWord(Lower(value), value);
+        _at = outer;
+        return word;
+    }
 
     private int ToWord(Value value, Node at)
     {
@@ -174,6 +180,14 @@ internal sealed partial class ProgramLowering
             StoreText(text, type.SizeBytes, to);
             return;
         }
+        Node outer = _at;
+        _at = value;
+        StoreHere(value, type, to);
+        _at = outer;
+    }
+
+    private void StoreHere(Expr value, TraceType type, Place to)
+    {
         if (value is CallExpr call && IntoPlace(call, type, to))
             return;
         if (type.Kind == TypeKind.UserStack && value is NameExpr { Name: "ustack" or "__builtin_ustack" } or CallExpr { Name: "ustack" or "__builtin_ustack" })
@@ -253,7 +267,7 @@ internal sealed partial class ProgramLowering
         if (NeedsScratch)
             return;
         bool isUser = IsUser(value.Place.Space);
-        int read = _f.Call(isUser ? Helper.ProbeReadUserStr : Helper.ProbeReadKernelStr, AddressOf(to), _f.Const(bytes), AddressOf(value.Place));
+        int read = Told(isUser ? Helper.ProbeReadUserStr : Helper.ProbeReadKernelStr, AddressOf(to), _f.Const(bytes), AddressOf(value.Place));
         // An array of characters may be full to its last one, where the kernel has put a zero.
         int full = _f.NewBlock(), end = _f.NewBlock();
         _f.Branch(CompareOp.Jeq, read, _f.Const(bytes), full, end);

@@ -22,12 +22,14 @@ internal sealed partial class ProgramLowering
     private readonly int _index;
     private FunctionState _state;
     private FunctionBuilder _f;
+    private Node _at; // what is being lowered, for what tells its place
 
     public ProgramLowering(ObjectMaker maker, CheckedProgram program, int index, bool hasScratch, List<Diagnostic> diagnostics)
     {
         (_object, _script, _program, _index, _hasScratch, _diagnostics) = (maker, maker.Script, program, index, hasScratch, diagnostics);
         _builder = new ProgramBuilder(NameOf(program, index), TypeOf(program.Kind)) { Section = SectionOf(program) };
         _f = _builder.Main;
+        _at = program.Item;
         _state = new FunctionState(_f, null);
         HasFrame = LoopSearch.HasCallbacks(program);
     }
