@@ -20,7 +20,7 @@ public sealed class TraceRun : IDisposable
     private readonly TraceRunOptions _options;
     private readonly LoadedObject _loaded;
     private readonly RecordActions _actions;
-    private readonly RingBuffer? _ring;
+    private readonly RecordSource? _ring;
     private readonly List<Link> _links = [];
     private readonly List<FileHandle> _clock;
     private readonly List<(PlanProbe Probe, long PeriodTicks)> _clocks = [];
@@ -56,7 +56,7 @@ public sealed class TraceRun : IDisposable
         }
         try
         {
-            _ring = _plan.Ring >= 0 ? new RingBuffer(_loaded.Maps[_plan.Ring]) : null;
+            _ring = _plan.Ring >= 0 ? new RecordSource(_loaded.Maps[_plan.Ring], PerfPages()) : null;
         }
         catch
         {
@@ -193,18 +193,26 @@ public sealed class TraceRun : IDisposable
             Thread.Sleep(TimeSpan.FromMilliseconds(wait));
     }
 
-    private int Drain() => _ring?.Drain(_actions.Handle, BatchRecords) ?? 0;
+    private int Drain(bool isLast = false) => _ring?.Drain(_actions.Handle, BatchRecords, isLast) ?? 0;
+
+    // Of a perf buffer, which each processor has; a ring buffer has its size already.
+    private int PerfPages()
+    {
+        const int Usual = 64;
+        return _plan.Settings.FirstOrDefault(setting => setting.Name == "perf_rb_pages") is { Value: { } text } && uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint pages) && pages > 0
+            ? (int)System.Numerics.BitOperations.RoundUpToPowerOf2(Math.Min(pages, 1 << 18)) : Usual;
+    }
 
     private void Finish()
     {
         bool ended = _actions.HasEnded;
         if (!ended)
-            while (Drain() > 0 && !_actions.HasEnded)
+            while (Drain(isLast: true) > 0 && !_actions.HasEnded)
             {
             }
         _actions.BeginEnd();
         RunOwn(ProbeKind.End);
-        while (Drain() > 0)
+        while (Drain(isLast: true) > 0)
         {
         }
         _actions.Warn();

@@ -15,6 +15,7 @@ namespace Hachi.Lang.Trace.Lower;
 internal sealed class ObjectMaker(CheckedScript script, IKernelFacts facts, List<Diagnostic> diagnostics)
 {
     private const uint RingBytes = 1 << 20, StackFrames = 127;
+    private const uint RingBufferVersion = 0x50800;
 
     private readonly List<MapSpec> _maps = [];
     private readonly List<PlanMap> _planMaps = [];
@@ -55,6 +56,8 @@ internal sealed class ObjectMaker(CheckedScript script, IKernelFacts facts, List
             _maps[zero] = _maps[zero] with { ValueSize = (uint)TupleLayout.Up(_zeroBytes, 8) };
         if (_places.TryGetValue(".warnings", out int warnings))
             _maps[warnings] = _maps[warnings] with { ValueSize = (uint)Math.Max(8, 8 * _events.Count(each => each.Action == PlanAction.Counted)) };
+        if (_places.TryGetValue(".records", out int records))
+            _maps[records] = _maps[records] with { ValueSize = (uint)(8 + _events.Max(each => each.SizeBytes)), MaxEntries = (uint)Math.Max(1, programs.Count) };
         if (_places.TryGetValue(".lost", out int lost))
             _maps[lost] = _maps[lost] with { ValueSize = (uint)Math.Max(1, programs.Count) * 8 };
         byte[] types = new SourceTypes(Script.Text, Script.Options.Name).Describe(programs, _origins);
@@ -160,7 +163,13 @@ internal sealed class ObjectMaker(CheckedScript script, IKernelFacts facts, List
         return index;
     }
 
-    public int Ring => Own(".ring", () => new MapSpec(".ring", MapType.Ringbuf, 0, 0, RingSize));
+    /// <summary>Whether records go through a ring buffer; kernels before 5.8 have a buffer for each processor instead.</summary>
+    public bool HasRing => Facts.Version >= RingBufferVersion;
+
+    public int Ring => Own(".ring", () => HasRing ? new MapSpec(".ring", MapType.Ringbuf, 0, 0, RingSize) : new MapSpec(".ring", MapType.PerfEventArray, 4, 4, 0));
+
+    /// <summary>Where programs put records together when there is no ring buffer: an entry for each program, since one may interrupt another.</summary>
+    public int Records => Own(".records", () => new MapSpec(".records", MapType.PercpuArray, 4, 8, 1));
 
     // A power of two of at least a page, as the kernel wants it.
     private uint RingSize => Script.Settings.Number("perf_rb_pages") is > 0 and var pages ? System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Min(pages, 1 << 18) * 4096) : RingBytes;

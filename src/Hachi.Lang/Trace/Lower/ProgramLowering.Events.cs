@@ -150,7 +150,7 @@ internal sealed partial class ProgramLowering
             else
                 Store(fields[i].Value, fields[i].Type, to);
         }
-        Submit(record, done);
+        Submit(record, bytes, done);
     }
 
     // Literals, the process's name and strings from memory are written straight into the record; their own arguments are words.
@@ -159,27 +159,54 @@ internal sealed partial class ProgramLowering
 
     private bool IsSimple(Expr value) => value is VariableExpr or NameExpr or IntegerExpr or PositionalExpr || (value is MemberExpr { Target: NameExpr { Name: "args" } });
 
-    /// <summary>Takes a record from the ring. When there is no room it is counted as lost.</summary>
+    /// <summary>Takes room for a record. When there is none it is counted as lost.</summary>
     /// <returns>The block behind the record.</returns>
     private int Reserve(int bytes, int number, out Place record)
     {
-        int taken = _f.Call(Helper.RingbufReserve, _f.MapAddress(_object.Ring), _f.Const(bytes), _f.Const(0));
+        int taken = _object.HasRing ? _f.Call(Helper.RingbufReserve, _f.MapAddress(_object.Ring), _f.Const(bytes), _f.Const(0)) : OwnRecord();
         int has = _f.NewBlock(), lost = _f.NewBlock(), done = _f.NewBlock();
         _f.Branch(CompareOp.Jne, taken, _f.Const(0), has, lost);
         _f.Start(lost);
-        _f.AtomicAdd(8, _f.MapValueAddress(_object.Lost, _index * 8), 0, _f.Const(1));
+        CountLost();
         _f.Goto(done);
         _f.Start(has);
+        if (!_object.HasRing)
+        {
+            // In front of it the time, by which the records of all processors are put in order.
+            _f.Store(8, taken, 0, _f.Call(Helper.KtimeGetNs));
+            taken = _f.AddConst(taken, 8);
+        }
         record = new Place(taken, 0, AddressSpace.Own);
         _f.Store(8, taken, 0, _f.Const(number));
         return done;
     }
 
-    private void Submit(Place record, int done)
+    private void Submit(Place record, int bytes, int done)
     {
-        _f.Call(Helper.RingbufSubmit, record.Address, _f.Const(0));
+        if (_object.HasRing)
+            _f.Call(Helper.RingbufSubmit, record.Address, _f.Const(0));
+        else
+        {
+            const uint ThisProcessor = uint.MaxValue;
+            int refused = _f.NewBlock();
+            int result = _f.Call(Helper.PerfEventOutput, _f.Context, _f.MapAddress(_object.Ring), _f.Const(ThisProcessor), _f.AddConst(record.Address, -8), _f.Const(8 + bytes));
+            _f.Branch(CompareOp.Jne, result, _f.Const(0), refused, done);
+            _f.Start(refused);
+            CountLost();
+        }
         _f.Goto(done);
         _f.Start(done);
+    }
+
+    private void CountLost() => _f.AtomicAdd(8, _f.MapValueAddress(_object.Lost, _index * 8), 0, _f.Const(1));
+
+    private int OwnRecord()
+    {
+        if (_state.IsCallback)
+            NotYet(_at, "output within this loop, on kernels before 5.8");
+        Place key = Temp(4, _program.Item);
+        _f.Store(4, key.Address, key.Offset, _f.Const(_index));
+        return _f.MapLookup(_object.Records, AddressOf(key));
     }
 
     /// <summary>The strings that an array of pointers ends with a null pointer leads to.</summary>
@@ -209,7 +236,7 @@ internal sealed partial class ProgramLowering
         }
         _f.Goto(end);
         _f.Start(end);
-        Submit(record, done);
+        Submit(record, bytes, done);
     }
 
     // What helper functions could not do, told with its place when that is asked for (-k); otherwise nothing is added to the program.
@@ -245,6 +272,6 @@ internal sealed partial class ProgramLowering
         int bytes = HeaderBytes + 8, number = _object.AddEvent(PlanAction.HelperError, $"{NameOf(helper)}\n{excerpt}", bytes, [new PlanField(HeaderBytes, PlanTypes.Of(TraceType.Int(8, true), _script.Types))], -1, at.Span);
         int done = Reserve(bytes, number, out Place record);
         _f.Store(8, record.Address, HeaderBytes, result);
-        Submit(record, done);
+        Submit(record, bytes, done);
     }
 }

@@ -142,7 +142,7 @@ internal sealed partial class ProgramLowering
         _f.Store(4, record.Address, HeaderBytes + 8, size);
         _f.Store(4, record.Address, HeaderBytes + 12, _f.Const(0));
         _f.Write(result, _f.Call(Helper.ProbeReadKernel, _f.AddConst(record.Address, HeaderBytes + 16), size, start));
-        Submit(record, done);
+        Submit(record, bytes, done);
         return _f.Read(result);
     }
 }
