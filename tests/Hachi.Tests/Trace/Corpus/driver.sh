@@ -39,7 +39,7 @@ run_case() {
     limit=$((begun + 90000000)) # a busy machine starts slowly
     while alive "$pid"; do
         micro
-        if [ -z "$attached" ] && { says "$case/out" 'Attached ' attached_probes || { says "$case/out" 'Attaching ' && pause 20; } || { [[ $script == *' -q'* ]] && [ "$now" -gt $((begun + 4000000)) ]; }; }; then
+        if [ -z "$attached" ] && { says "$case/out" 'Attached ' attached_probes || { says "$case/out" 'Attaching ' && { pause 20; true; }; } || { [[ $script == *' -q'* ]] && [ "$now" -gt $((begun + 4000000)) ]; }; }; then
             attached=1
             micro
             limit=$((now + seconds * 1000000))
